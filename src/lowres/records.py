@@ -1,0 +1,88 @@
+"""The records that pass between layers: one image with its objects, one batch, one image's detections.
+
+Coordinates are pixels of the full-resolution input image unless a name says otherwise; boxes are
+`xyxy` with x to the right, y down, and the far edge exclusive (width = x2 - x1), as in COCO.
+Labels are contiguous, 0 to C - 1, in the order of the data set's class names; the official category ids
+live in the data set's annotations only.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ImageTruth:
+    """What is known of one image: its size and its labelled objects, in pixels of the stored image."""
+
+    image_id: int
+    width: int
+    height: int
+    boxes_xyxy_px: np.ndarray  # float64 [n, 4]
+    labels: np.ndarray  # int64 [n], contiguous
+    iscrowd: np.ndarray  # bool [n]
+    area_px: np.ndarray  # float64 [n]: area of the object's mask, or of its box where there is no mask
+
+
+@dataclass(frozen=True)
+class ImageDetections:
+    """What a detector found in one image, in pixels of the stored image; any order, scores in [0, 1]."""
+
+    image_id: int
+    boxes_xyxy_px: np.ndarray  # float [n, 4]
+    scores: np.ndarray  # float [n]
+    labels: np.ndarray  # int64 [n], contiguous
+
+
+@dataclass
+class Batch:
+    """Padded images of one training or evaluation step.
+
+    `pixels` is float32 [b, 3, h, w] in [0, 1], RGB, zero where padded; `mask` is bool [b, h, w], true on real
+    pixels; `boxes_xyxy_px` and `labels` hold one tensor per image, in pixels of the padded canvas (content sits
+    in the top left corner); `image_ids` int64 [b]; `sizes_wh_px` int64 [b, 2] is the content's size on the canvas;
+    `original_wh_px` int64 [b, 2] is the stored image's size, so that detections can be scaled back.
+    """
+
+    pixels: Tensor
+    mask: Tensor
+    boxes_xyxy_px: list[Tensor]
+    labels: list[Tensor]
+    image_ids: Tensor
+    sizes_wh_px: Tensor
+    original_wh_px: Tensor
+    extra: dict[str, Tensor] = field(default_factory=dict)
+
+    def to(self, device: torch.device | str, *, channels_last: bool = False) -> "Batch":
+        """The same batch on a device, its pixels optionally in channels-last memory order."""
+        pixels = self.pixels.to(device, non_blocking=True)
+        if channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return Batch(
+            pixels=pixels,
+            mask=self.mask.to(device, non_blocking=True),
+            boxes_xyxy_px=[boxes.to(device, non_blocking=True) for boxes in self.boxes_xyxy_px],
+            labels=[labels.to(device, non_blocking=True) for labels in self.labels],
+            image_ids=self.image_ids,
+            sizes_wh_px=self.sizes_wh_px.to(device, non_blocking=True),
+            original_wh_px=self.original_wh_px,
+            extra={name: tensor.to(device, non_blocking=True) for name, tensor in self.extra.items()},
+        )
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in page-locked memory, so that copies to a GPU overlap with work."""
+        return Batch(
+            pixels=self.pixels.pin_memory(),
+            mask=self.mask.pin_memory(),
+            boxes_xyxy_px=[boxes.pin_memory() for boxes in self.boxes_xyxy_px],
+            labels=[labels.pin_memory() for labels in self.labels],
+            image_ids=self.image_ids,
+            sizes_wh_px=self.sizes_wh_px.pin_memory(),
+            original_wh_px=self.original_wh_px,
+            extra={name: tensor.pin_memory() for name, tensor in self.extra.items()},
+        )
+
+    def __len__(self) -> int:
+        return self.pixels.shape[0]
