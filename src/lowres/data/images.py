@@ -1,0 +1,103 @@
+"""From a file's bytes to RGB pixels, and the checks before: what it claims to be, how large, whether it is whole.
+
+Two decoders on purpose. Pillow reads headers without decoding (a decompression bomb is refused at the cost of its
+first bytes) and notices truncated files, which OpenCV fills with grey without a word. OpenCV decodes during training,
+because it is about twice as fast.
+
+Orientation: the EXIF tag is IGNORED. COCO's boxes are in pixels of the array as stored, and an annotation that was
+drawn on the rotated picture shows itself in a swapped width and height, which `check_image` refuses.
+Transparency is dropped, not blended; grey, palette, CMYK and 16-bit images become 8-bit RGB.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "PPM": ".ppm"}
+"""What is read, by Pillow's name, and the suffix under which it is packed."""
+
+_READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)  # what Pillow raises
+
+
+class BadImageError(ValueError):
+    """An image that is not read; `reason` is one of a few short phrases to count by, the message has the details."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+def read_header(encoded: bytes) -> tuple[str, int, int]:
+    """Format, width and height in pixels as stored, from the first bytes; nothing is decoded.
+
+    Raises:
+        BadImageError: the bytes are no image of a known format, or claim an absurd size.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the caller's limit decides
+        try:
+            with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+                return str(image.format), image.width, image.height
+        except Image.DecompressionBombError as error:
+            raise BadImageError("too many pixels", str(error)) from error
+        except _BROKEN as error:
+            what = f"{len(encoded)} bytes starting with {encoded[:8]!r}"
+            raise BadImageError("not an image", f"{what}; JPEG, PNG, WebP, BMP, TIFF and PPM are read") from error
+
+
+def check_image(
+    encoded: bytes,
+    *,
+    expected_wh_px: tuple[int, int] | None,
+    min_side_px: int,
+    max_pixels: float,
+) -> tuple[str, int, int]:
+    """Read an image fully, as training will, and return its format, width and height.
+
+    The header comes first, so that nothing over `max_pixels` is ever decoded. `expected_wh_px` is the size its
+    annotations state, or None.
+
+    Raises:
+        BadImageError: with the reason and the numbers.
+    """
+    kind, width, height = read_header(encoded)
+    if width * height > max_pixels:
+        raise BadImageError("too many pixels", f"{width}x{height}, max_pixels is {max_pixels:.0f}")
+    if min(width, height) < min_side_px:
+        raise BadImageError("too small", f"{width}x{height}, min_side_px is {min_side_px}")
+    if expected_wh_px is not None and expected_wh_px != (width, height):
+        stated = f"annotations say {expected_wh_px[0]}x{expected_wh_px[1]}, the file is {width}x{height}"
+        turned = " (drawn on an EXIF-rotated view?)" if expected_wh_px == (height, width) else ""
+        raise BadImageError("size differs", stated + turned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # DecompressionBombWarning again, and remarks on metadata
+        try:
+            with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+                image.load()
+        except (*_BROKEN, Image.DecompressionBombError) as error:
+            raise BadImageError("truncated or damaged", str(error)) from error
+    if decode_rgb(encoded).shape[:2] != (height, width):
+        raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
+    return kind, width, height
+
+
+def decode_rgb(encoded: bytes | memoryview) -> UInt8[np.ndarray, "h w 3"]:
+    """The image's pixels as stored, 8-bit RGB.
+
+    Raises:
+        BadImageError: OpenCV cannot read it.
+    """
+    try:
+        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise BadImageError("truncated or damaged", str(error).strip().splitlines()[-1]) from error
+    if bgr is None:
+        raise BadImageError("truncated or damaged", "OpenCV cannot decode it")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)

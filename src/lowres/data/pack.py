@@ -1,0 +1,184 @@
+"""Pack a source into a split folder: shards, `index.json`, `annotations.json`; every image and box is accounted for.
+
+An image is read whole or refused with a reason. A box is kept, clipped to the frame, or dropped with a reason.
+Both are counted in the report; nothing disappears.
+"""
+
+import hashlib
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowres.data.images import FORMATS, BadImageError, check_image
+from lowres.data.shards import ShardWriter, write_atomically
+from lowres.data.sources import Source, SourceImage
+
+MAX_PIXELS = 64e6
+
+
+def pack_split(
+    source: Source,
+    folder: Path,
+    *,
+    shard_bytes: int,
+    max_bad_fraction: float,
+    min_side_px: int,
+    max_pixels: float = MAX_PIXELS,
+    threads: int = 2,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Pack every readable image of `source` into `folder`, which must be empty or new, and report.
+
+    The report holds `images`, `read`, `refused` (a list of file and reason), `refused_by_reason`,
+    `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped_by_reason`), `shards`, `bytes`.
+    The result does not depend on `threads`. `on_progress` gets images done and images in all.
+
+    Raises:
+        ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused.
+    """
+    if not 0 <= max_bad_fraction <= 1:
+        raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images, from 0 to 1")
+    if len(source) == 0:
+        raise ValueError(f"{source.name}: the split has no images; a split needs at least one")
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ValueError(f"{folder}: the folder to pack into is not empty; remove it first")
+
+    refused: list[dict[str, str]] = []
+    reasons: Counter[str] = Counter()
+    boxes: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    without_boxes = 0
+
+    def check(image: SourceImage) -> _Checked | BadImageError:
+        try:
+            encoded = image.read()
+        except (ValueError, OSError) as error:
+            return BadImageError("cannot be read", str(error))
+        try:
+            kind, width, height = check_image(
+                encoded, expected_wh_px=image.stated_wh_px, min_side_px=min_side_px, max_pixels=max_pixels
+            )
+        except BadImageError as error:
+            return error
+        return _Checked(encoded, FORMATS[kind], width, height)
+
+    with ThreadPoolExecutor(threads) as pool, ShardWriter(folder, shard_bytes=shard_bytes) as writer:
+        for done, (image, checked) in enumerate(_map_in_order(pool, check, source, ahead=4 * threads), start=1):
+            if isinstance(checked, BadImageError):
+                refused.append({"file": image.file_name, "reason": str(checked)})
+                reasons[checked.reason] += 1
+            else:
+                size = {"width": checked.width, "height": checked.height}
+                writer.add(
+                    checked.encoded, image_id=image.image_id, file_name=image.file_name, suffix=checked.suffix, **size
+                )
+                images.append({"id": image.image_id, "file_name": image.file_name, **size})
+                objects = _objects(image, checked, first_id=len(annotations) + 1, boxes=boxes, dropped=dropped)
+                annotations += objects
+                without_boxes += not objects
+            on_progress(done, len(source))
+        if len(refused) > max_bad_fraction * len(source) or not images:
+            raise ValueError(_too_many(source.name, refused, reasons, len(source), max_bad_fraction))
+        document = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": category.id, "name": category.name} for category in source.categories],
+        }
+        data = json.dumps(document, allow_nan=False).encode()
+        write_atomically(folder / "annotations.json", data)
+        writer.finish(hashlib.sha256(data).hexdigest())
+    return {
+        "images": len(source),
+        "read": len(images),
+        "refused": refused,
+        "refused_by_reason": dict(sorted(reasons.items())),
+        "images_without_boxes": without_boxes,
+        "boxes": {
+            "kept": len(annotations),
+            "clipped": boxes["clipped"],
+            "crowd": boxes["crowd"],
+            "dropped_by_reason": dict(sorted(dropped.items())),
+        },
+        "shards": len(writer.shards),
+        "bytes": sum(shard["bytes"] for shard in writer.shards),
+    }
+
+
+@dataclass(frozen=True)
+class _Checked:
+    encoded: bytes
+    suffix: str
+    width: int
+    height: int
+
+
+def _map_in_order(
+    pool: ThreadPoolExecutor,
+    function: Callable[[SourceImage], "_Checked | BadImageError"],
+    items: Iterable[SourceImage],
+    *,
+    ahead: int,
+) -> Iterator[tuple[SourceImage, "_Checked | BadImageError"]]:
+    """Like map, in parallel, with at most `ahead` results waiting in memory."""
+    waiting: deque[tuple[SourceImage, Future[_Checked | BadImageError]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) >= ahead:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    for item, future in waiting:
+        yield item, future.result()
+
+
+def _objects(
+    image: SourceImage, checked: _Checked, *, first_id: int, boxes: Counter[str], dropped: Counter[str]
+) -> list[dict[str, Any]]:
+    """The image's boxes as COCO annotations, clipped to the frame; what is lost is counted."""
+    frame = np.array([checked.width, checked.height] * 2, np.float64)
+    objects = []
+    for box, category_id, crowd, area in zip(
+        image.boxes_xyxy_px, image.category_ids, image.iscrowd, image.area_px, strict=True
+    ):
+        if not np.isfinite(box).all():
+            dropped["not four finite numbers"] += 1
+            continue
+        if not (box[2:] > box[:2]).all():
+            dropped["side not positive"] += 1
+            continue
+        inside = np.clip(box, 0, frame)
+        x, y, width, height = (float(v) for v in (*inside[:2], *(inside[2:] - inside[:2])))
+        if width <= 0 or height <= 0:
+            dropped["outside the image"] += 1
+            continue
+        boxes["clipped"] += bool(np.abs(inside - box).max() > 0.01)  # less is rounding
+        boxes["crowd"] += bool(crowd)
+        known = np.isfinite(area) and area > 0
+        objects.append(
+            {
+                "id": first_id + len(objects),
+                "image_id": image.image_id,
+                "category_id": int(category_id),
+                "bbox": [x, y, width, height],
+                "area": min(float(area), width * height) if known else width * height,
+                "iscrowd": int(crowd),
+            }
+        )
+    return objects
+
+
+def _too_many(name: str, refused: list[dict[str, str]], reasons: Counter[str], total: int, allowed: float) -> str:
+    counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+    first = refused[0]
+    return (
+        f"{name}: {len(refused)} of {total} images refused, max_bad_fraction allows {allowed:g} ({counts}; first: "
+        f"'{first['file']}' {first['reason']}); repair the files or raise max_bad_fraction"
+    ).replace("\n", " ")

@@ -1,0 +1,73 @@
+"""What a data set must offer to be packed: its classes and its images, each with its objects.
+
+A new format is a new file with a class of this shape; `pack.py` knows no format.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Category:
+    """One class under the data set's own (official) id."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image as its data set describes it, unchecked: boxes may be NaN, empty or out of frame.
+
+    `read` returns the encoded bytes and raises ValueError or OSError where it cannot; it is called from several
+    threads at once. `stated_wh_px` is the size in the annotations, None where they have none.
+    """
+
+    image_id: int
+    file_name: str
+    read: Callable[[], bytes]
+    stated_wh_px: tuple[int, int] | None
+    boxes_xyxy_px: np.ndarray  # float64 [n, 4]
+    category_ids: np.ndarray  # int64 [n], official
+    iscrowd: np.ndarray  # bool [n]
+    area_px: np.ndarray  # float64 [n], NaN where unknown
+
+
+class Source(Protocol):
+    """A split of a data set, whatever its format."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it, usually the annotation file."""
+        ...
+
+    @property
+    def categories(self) -> Sequence[Category]:
+        """All classes, ascending by id; the position in this list is the label."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[SourceImage]: ...
+
+
+def check_same_categories(sources: Mapping[str, Source]) -> None:
+    """Refuse splits whose classes differ: a label would mean two things.
+
+    Raises:
+        ValueError: names the two splits and the first differing class.
+    """
+    splits = list(sources.items())
+    for split, source in splits[1:]:
+        first_split, first = splits[0]
+        here, there = set(source.categories), set(first.categories)
+        if here != there:
+            odd = min(here ^ there, key=lambda category: (category.id, category.name))
+            owner, other = (split, first_split) if odd in here else (first_split, split)
+            raise ValueError(
+                f"{source.name}: {len(here)} categories in split '{split}', {len(there)} in '{first_split}', and they "
+                f"differ: id {odd.id} '{odd.name}' is in '{owner}' but not in '{other}'; use one list for all splits"
+            )
