@@ -1,0 +1,92 @@
+"""The embedded data set `signs`: rendered street scenes with small traffic signs, written as a COCO folder.
+
+Nothing is downloaded. Scene k of a split is a function of (seed, split, k) alone: splits never share a scene,
+and asking for more images leaves the earlier ones as they were.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lowres.data.signs_glyphs import CLASS_NAMES
+from lowres.data.signs_scene import Scene, render_scene
+
+__all__ = ["CLASS_NAMES", "SPLITS", "render_signs", "scene"]
+
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+MIN_IMAGE_SIZE_PX = 64
+JPEG_QUALITY = 92
+
+
+def scene(seed: int, split: str, index: int, image_size_px: int = 256) -> Scene:
+    """Scene `index` (from 0) of a split; the same on every call."""
+    return render_scene(np.random.default_rng([seed, SPLITS.index(split), index]), image_size_px)
+
+
+def render_signs(
+    folder: Path,
+    *,
+    seed: int,
+    num_train: int,
+    num_val: int,
+    num_test: int,
+    image_size_px: int = 256,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Render the splits into `folder/images/SPLIT/00000001.jpg` and `folder/annotations/instances_SPLIT.json`.
+
+    Image and annotation ids count from 1 in each split; category ids are 1 to 9 in the order of CLASS_NAMES.
+    Boxes are xywh in image pixels; their long sides are log-uniform from 8 to 60 px in an image of 256 px.
+    `on_progress(done, total)` is called after each image. Raises ValueError for a negative count or seed, or an
+    image size under 64 px.
+    """
+    counts = dict(zip(SPLITS, (num_train, num_val, num_test), strict=True))
+    for split, count in counts.items():
+        if count < 0:
+            raise ValueError(f"num_{split}: got {count}; the number of images must be 0 or more")
+    if seed < 0:
+        raise ValueError(f"seed: got {seed}; it must be 0 or more")
+    if image_size_px < MIN_IMAGE_SIZE_PX:
+        raise ValueError(f"image_size_px: got {image_size_px}; signs need images of {MIN_IMAGE_SIZE_PX} px or more")
+    total, done = sum(counts.values()), 0
+    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    for split, count in counts.items():
+        images_folder = folder / "images" / split
+        images_folder.mkdir(parents=True, exist_ok=True)
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for index in range(count):
+            rendered = scene(seed, split, index, image_size_px)
+            file_name = f"{index + 1:08d}.jpg"
+            _, coded = cv2.imencode(".jpg", rendered.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            (images_folder / file_name).write_bytes(coded.tobytes())
+            images.append({"id": index + 1, "file_name": file_name, "width": image_size_px, "height": image_size_px})
+            for sign in rendered.signs:
+                x0, y0, x1, y1 = (round(value, 3) for value in sign.box_xyxy_px)
+                width, height = round(x1 - x0, 3), round(y1 - y0, 3)
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": index + 1,
+                        "category_id": sign.label + 1,
+                        "bbox": [x0, y0, width, height],
+                        "area": round(width * height, 3),
+                        "iscrowd": 0,
+                    }
+                )
+            done += 1
+            if on_progress is not None:
+                on_progress(done, total)
+        document = {
+            "info": {"description": "signs: rendered street scenes", "seed": seed, "split": split},
+            "images": images,
+            "annotations": annotations,
+            "categories": [
+                {"id": number, "name": name, "supercategory": "sign"} for number, name in enumerate(CLASS_NAMES, 1)
+            ],
+        }
+        (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(document), encoding="utf-8")
