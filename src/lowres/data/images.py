@@ -11,7 +11,6 @@ Transparency is dropped, not blended; grey, palette, CMYK and 16-bit images beco
 
 import io
 import struct
-import warnings
 import zlib
 
 import cv2
@@ -40,16 +39,14 @@ def read_header(encoded: bytes) -> tuple[str, int, int]:
     Raises:
         BadImageError: the bytes are no image of a known format, or claim an absurd size.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the caller's limit decides
-        try:
-            with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
-                return str(image.format), image.width, image.height
-        except Image.DecompressionBombError as error:
-            raise BadImageError("too many pixels", str(error)) from error
-        except _BROKEN as error:
-            what = f"{len(encoded)} bytes starting with {encoded[:8]!r}"
-            raise BadImageError("not an image", f"{what}; JPEG, PNG, WebP, BMP, TIFF and PPM are read") from error
+    try:
+        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+            return str(image.format), image.width, image.height
+    except Image.DecompressionBombError as error:
+        raise BadImageError("too many pixels", str(error)) from error
+    except _BROKEN as error:
+        what = f"{len(encoded)} bytes starting with {encoded[:8]!r}"
+        raise BadImageError("not an image", f"{what}; JPEG, PNG, WebP, BMP, TIFF and PPM are read") from error
 
 
 def check_image(
@@ -76,13 +73,11 @@ def check_image(
         stated = f"annotations say {expected_wh_px[0]}x{expected_wh_px[1]}, the file is {width}x{height}"
         turned = " (drawn on an EXIF-rotated view?)" if expected_wh_px == (height, width) else ""
         raise BadImageError("size differs", stated + turned)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # DecompressionBombWarning again, and remarks on metadata
-        try:
-            with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
-                image.load()
-        except (*_BROKEN, Image.DecompressionBombError) as error:
-            raise BadImageError("truncated or damaged", str(error)) from error
+    try:
+        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+            image.load()
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise BadImageError("truncated or damaged", str(error)) from error
     if decode_rgb(encoded).shape[:2] != (height, width):
         raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
     return kind, width, height

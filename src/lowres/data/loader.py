@@ -204,4 +204,7 @@ def _loader(
 
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # one image per worker at a time; a pool inherited over fork would hang
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends its workers
+    # Ctrl-C and `timeout` signal the whole group. Stopping is the parent's to decide: a worker that died first would
+    # make it fail in the middle of saving its checkpoint. Workers end when told, and within 5 s of the parent's death.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -6,6 +6,7 @@ Both are counted in the report; nothing disappears.
 
 import hashlib
 import json
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -71,7 +72,12 @@ def pack_split(
             return error
         return _Checked(encoded, FORMATS[kind], width, height)
 
-    with ThreadPoolExecutor(threads) as pool, ShardWriter(folder, shard_bytes=shard_bytes) as writer:
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(threads) as pool,
+        ShardWriter(folder, shard_bytes=shard_bytes) as writer,
+    ):
+        warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata; sizes are ours to judge
         for done, (image, checked) in enumerate(_map_in_order(pool, check, source, ahead=4 * threads), start=1):
             if isinstance(checked, BadImageError):
                 refused.append({"file": image.file_name, "reason": str(checked)})

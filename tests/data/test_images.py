@@ -1,0 +1,135 @@
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from lowres.data.images import BadImageError, check_image, decode_rgb, read_header
+
+
+def encode(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def smooth(width=40, height=24):
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([6 * x, 9 * y, 3 * (x + y)], axis=2).astype(np.uint8)
+
+
+def check(encoded, **options):
+    return check_image(encoded, **({"expected_wh_px": None, "min_side_px": 1, "max_pixels": 1e6} | options))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_decode_to_the_same_rgb(kind):
+    assert np.array_equal(decode_rgb(encode(Image.fromarray(smooth()), kind)), smooth())
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_grey_and_cmyk_jpeg_become_rgb_as_pillow_reads_them(mode):
+    encoded = encode(Image.fromarray(smooth()).convert(mode), "JPEG", quality=95)
+    reference = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"), int)
+    assert np.abs(decode_rgb(encoded) - reference).max() <= 3
+    assert check(encoded) == ("JPEG", 40, 24)
+
+
+@pytest.mark.parametrize("mode", ["LA", "P", "1", "I;16"])
+def test_other_png_modes_become_8_bit_rgb(mode):
+    if mode == "I;16":
+        image = Image.fromarray(smooth()[..., 0].astype(np.uint16) * 257)
+        expected = np.repeat(smooth()[..., :1], 3, axis=2)
+    else:
+        image = Image.fromarray(smooth()).convert(mode)
+        expected = np.asarray(image.convert("RGB"))
+    assert np.abs(decode_rgb(encode(image, "PNG")).astype(int) - expected).max() <= 1
+
+
+def test_transparency_is_dropped_not_blended():
+    rgba = np.dstack([smooth(), np.zeros((24, 40), np.uint8)])
+    assert np.array_equal(decode_rgb(encode(Image.fromarray(rgba), "PNG")), smooth())
+
+
+def test_exif_orientation_is_ignored():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by 90 degrees
+    encoded = encode(Image.fromarray(smooth()), "JPEG", exif=exif, quality=95)
+    assert decode_rgb(encoded).shape == (24, 40, 3)
+    assert check(encoded) == ("JPEG", 40, 24)
+    with pytest.raises(
+        BadImageError, match=r"annotations say 24x40, the file is 40x24 \(drawn on an EXIF-rotated view"
+    ):
+        check(encoded, expected_wh_px=(24, 40))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_truncated_file_is_refused(kind, share, picture):
+    encoded = encode(Image.fromarray(picture(64, 48)), kind)
+    assert check(encoded)[1:] == (64, 48)
+    with pytest.raises(BadImageError) as caught:
+        check(encoded[: int(share * len(encoded))])
+    assert caught.value.reason in ("truncated or damaged", "not an image")
+
+
+@pytest.mark.parametrize("encoded", [b"", b"\0" * 100, b"<html>404</html>", b"\xff\xd8\xff", b"GIF89a\1\0\1\0\0\0\0;"])
+def test_what_is_no_image_is_refused(encoded):
+    with pytest.raises(BadImageError, match="not an image") as caught:
+        check(encoded)
+    assert "\n" not in str(caught.value)
+
+
+def bomb(side):
+    """A PNG that claims side x side pixels in a few bytes."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [9_000, 10_000, 15_000, 60_000])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_decompression_bomb_is_refused_before_decoding(side, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadImageError) as caught:
+        check(bomb(side), max_pixels=64e6)
+    assert caught.value.reason == "too many pixels"
+
+
+def test_limits_are_inclusive():
+    encoded = encode(Image.fromarray(smooth()), "PNG")
+    check(encoded, min_side_px=24, max_pixels=960, expected_wh_px=(40, 24))
+    with pytest.raises(BadImageError, match="too small: 40x24, min_side_px is 25"):
+        check(encoded, min_side_px=25)
+    with pytest.raises(BadImageError, match="too many pixels: 40x24, max_pixels is 959"):
+        check(encoded, max_pixels=959)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's remarks on damaged metadata
+def test_damaged_bytes_are_read_or_refused_and_never_anything_else(picture):
+    rng = np.random.default_rng(0)
+    outcomes = set()
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "BMP"):
+        whole = np.frombuffer(encode(Image.fromarray(picture(32, 24)), kind), np.uint8)
+        for _ in range(150):
+            damaged = whole.copy()
+            places = rng.integers(0, min(len(damaged), rng.choice([60, 10_000])), rng.integers(1, 6))
+            damaged[places] = rng.integers(0, 256, len(places))
+            try:
+                check(damaged.tobytes())
+                outcomes.add("read")
+            except BadImageError as error:
+                outcomes.add(error.reason)
+    assert {"read", "not an image", "truncated or damaged"} <= outcomes
+
+
+def test_header_is_read_without_the_rest(picture):
+    encoded = encode(Image.fromarray(picture(300, 200)), "JPEG")
+    assert read_header(encoded[:800]) == ("JPEG", 300, 200)
