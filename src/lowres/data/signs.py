@@ -52,41 +52,52 @@ def render_signs(
         raise ValueError(f"seed: got {seed}; it must be 0 or more")
     if image_size_px < MIN_IMAGE_SIZE_PX:
         raise ValueError(f"image_size_px: got {image_size_px}; signs need images of {MIN_IMAGE_SIZE_PX} px or more")
-    total, done = sum(counts.values()), 0
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
-    for split, count in counts.items():
-        images_folder = folder / "images" / split
-        images_folder.mkdir(parents=True, exist_ok=True)
-        images: list[dict[str, Any]] = []
-        annotations: list[dict[str, Any]] = []
-        for index in range(count):
-            rendered = scene(seed, split, index, image_size_px)
-            file_name = f"{index + 1:08d}.jpg"
-            _, coded = cv2.imencode(".jpg", rendered.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            (images_folder / file_name).write_bytes(coded.tobytes())
-            images.append({"id": index + 1, "file_name": file_name, "width": image_size_px, "height": image_size_px})
-            for sign in rendered.signs:
-                x0, y0, x1, y1 = (round(value, 3) for value in sign.box_xyxy_px)
-                width, height = round(x1 - x0, 3), round(y1 - y0, 3)
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": index + 1,
-                        "category_id": sign.label + 1,
-                        "bbox": [x0, y0, width, height],
-                        "area": round(width * height, 3),
-                        "iscrowd": 0,
-                    }
-                )
-            done += 1
-            if on_progress is not None:
-                on_progress(done, total)
-        document = {
-            "info": {"description": "signs: rendered street scenes", "seed": seed, "split": split},
-            "images": images,
-            "annotations": annotations,
-            "categories": [
-                {"id": number, "name": name, "supercategory": "sign"} for number, name in enumerate(CLASS_NAMES, 1)
-            ],
-        }
-        (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(document), encoding="utf-8")
+    total, done = sum(counts.values()), 0
+
+    def count_image() -> None:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(done, total)
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # on pictures this small, waiting for other threads takes longer than the work
+    try:
+        for split, count in counts.items():
+            document = _render_split(folder / "images" / split, seed, split, count, image_size_px, count_image)
+            (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(document), encoding="utf-8")
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _render_split(
+    folder: Path, seed: int, split: str, count: int, image_size_px: int, count_image: Callable[[], None]
+) -> dict[str, Any]:
+    """Write one split's images; return its COCO document."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for index in range(count):
+        rendered = scene(seed, split, index, image_size_px)
+        file_name = f"{index + 1:08d}.jpg"
+        _, coded = cv2.imencode(".jpg", rendered.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        (folder / file_name).write_bytes(coded.tobytes())
+        images.append({"id": index + 1, "file_name": file_name, "width": image_size_px, "height": image_size_px})
+        for sign in rendered.signs:
+            x0, y0, x1, y1 = (round(value, 3) for value in sign.box_xyxy_px)
+            width, height = round(x1 - x0, 3), round(y1 - y0, 3)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": index + 1,
+                    "category_id": sign.label + 1,
+                    "bbox": [x0, y0, width, height],
+                    "area": round(width * height, 3),
+                    "iscrowd": 0,
+                }
+            )
+        count_image()
+    categories = [{"id": number, "name": name, "supercategory": "sign"} for number, name in enumerate(CLASS_NAMES, 1)]
+    info = {"description": "signs: rendered street scenes", "seed": seed, "split": split}
+    return {"info": info, "images": images, "annotations": annotations, "categories": categories}

@@ -94,7 +94,7 @@ def _worn(texture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 _REACH = TEXTURE_PX / (2 * (unit_to_texture(np.ones(1))[0] - TEXTURE_PX / 2))
 _TEXTURE_CORNERS_UNIT = np.array([[-_REACH, -_REACH], [_REACH, -_REACH], [_REACH, _REACH], [-_REACH, _REACH]])
-_TEXTURE_CORNERS = np.float32([[0, 0], [TEXTURE_PX, 0], [TEXTURE_PX, TEXTURE_PX], [0, TEXTURE_PX]]) - 0.5
+_TEXTURE_CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * TEXTURE_PX - 0.5
 
 
 def paint_plate(canvas: np.ndarray, view: View, rng: np.random.Generator, plate: Plate, *, shine: float) -> None:

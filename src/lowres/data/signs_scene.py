@@ -17,7 +17,7 @@ from lowres.data.signs_glyphs import CLASS_NAMES, PLATE_NAMES
 from lowres.data.signs_mount import Plate, paint_plate, sample_pose
 from lowres.data.signs_sensor import develop
 from lowres.data.signs_street import paint_street
-from lowres.data.signs_view import CANVAS_SCALE, View, sample_view
+from lowres.data.signs_view import CANVAS_SCALE, WEATHERS, View, sample_view
 
 MAX_SIGNS = 6
 MIN_SIDE_FRAC, MAX_SIDE_FRAC = 8 / 256, 60 / 256
@@ -49,8 +49,7 @@ class Scene:
 def render_scene(rng: np.random.Generator, image_size_px: int) -> Scene:
     """Draw one scene; the generator's state decides everything."""
     view = sample_view(rng, image_size_px)
-    canvas = cv2.cvtColor(paint_street(view, rng), cv2.COLOR_BGR2BGRA)
-    canvas[..., 3] = 0
+    canvas = paint_street(view, rng)
     layers: list[Layer] = []
     _plan_props(view, rng, layers)
     planner = _SignPlanner(view, rng, layers)
@@ -194,15 +193,14 @@ class _SignPlanner:
         if plate.pose.name in CLASS_NAMES:
             self.signs.append(plate)
             plate.owner = len(self.signs)
-        wear = np.random.default_rng(rng.integers(2**63))
         shine = self.shine * float(rng.uniform(0.6, 1.0))
-        self.layers.append((plate.depth_m - 0.01, lambda canvas: paint_plate(canvas, view, wear, plate, shine=shine)))
+        self.layers.append((plate.depth_m - 0.01, lambda canvas: paint_plate(canvas, view, rng, plate, shine=shine)))
         if rng.random() < 0.17:
-            self._hide(plate, wear)
+            self._hide(plate)
 
-    def _hide(self, plate: Plate, rng: np.random.Generator) -> None:
+    def _hide(self, plate: Plate) -> None:
         """Leaves over an edge of the plate, or a pole in front of it."""
-        view = self.view
+        view, rng = self.view, self.rng
         x0, y0, x1, y1 = plate.box_xyxy
         size = float(max(x1 - x0, y1 - y0))
         z = plate.depth_m * 0.9
@@ -224,7 +222,7 @@ def _square(centre: tuple[float, float], side: float) -> Box:
 
 
 def _hour(view: View) -> str:
-    return "night" if max(view.light) < 0.4 else "dusk"
+    return "night" if view.weather is WEATHERS["night"] else "dusk"
 
 
 def _plan_props(view: View, rng: np.random.Generator, layers: list[Layer]) -> None:
@@ -235,8 +233,7 @@ def _plan_props(view: View, rng: np.random.Generator, layers: list[Layer]) -> No
     def add(paint: Callable[..., None], x: float, z: float) -> None:
         across = view.point(x, 0.0, z)[0]
         if -0.25 * view.side < across < 1.25 * view.side:
-            own = np.random.default_rng(rng.integers(2**63))
-            layers.append((z, lambda canvas: paint(canvas, view, own, x, z)))
+            layers.append((z, lambda canvas: paint(canvas, view, rng, x, z)))
 
     def depth(low: float, high: float) -> float:
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
@@ -263,8 +260,7 @@ def _plan_props(view: View, rng: np.random.Generator, layers: list[Layer]) -> No
         if rng.random() < (0.3 if urban else 0.06):
             add(props.paint_traffic_light, edge + side * 0.5, depth(7, 50))
         if rural and rng.random() < 0.35:
-            own = np.random.default_rng(rng.integers(2**63))
-            layers.append((70.0, lambda canvas, own=own, side=side: props.paint_fence(canvas, view, own, side)))
+            layers.append((70.0, partial(props.paint_fence, view=view, rng=rng, side=side)))
     for _ in range(int(rng.integers(0, 4))):
         lane = float(rng.uniform(left + 1.4, right - 1.4)) if right - left > 3.2 else (left + right) / 2
         add(props.paint_car, lane, depth(9, 80))

@@ -27,8 +27,8 @@ def pick(rng: np.random.Generator, colours: tuple[Bgr, ...], jitter: float = 0.1
 
 
 def paint_street(view: View, rng: np.random.Generator) -> np.ndarray:
-    """The scene without things standing on it: uint8 BGR, [side, side, 3]."""
-    canvas = np.empty((view.side, view.side, 3), np.uint8)
+    """The scene without things standing on it: uint8 [side, side, 4], BGR and owner 0."""
+    canvas = np.zeros((view.side, view.side, 4), np.uint8)
     _sky(canvas, view, rng)
     _skyline(canvas, view, rng)
     _ground(canvas, view, rng)
@@ -49,16 +49,15 @@ def _sky(canvas: np.ndarray, view: View, rng: np.random.Generator) -> None:
     height = int(view.horizon_y) + 2
     rows, columns = 32, 48
     t = (np.linspace(0, 1, rows, dtype=np.float32) ** float(rng.uniform(0.8, 1.6)))[:, None, None]
-    zenith, horizon = np.array(view.zenith, np.float32), np.array(view.horizon, np.float32)
+    zenith, horizon = np.array((*view.zenith, 0), np.float32), np.array((*view.horizon, 0), np.float32)
     clouds = _smooth(rng, (6, 5), (columns, rows)) + 0.5 * _smooth(rng, (14, 11), (columns, rows))
     clouds += 0.22 * rng.random((rows, columns), dtype=np.float32)
     cover = float(rng.uniform(*view.weather.cloudiness))
     alpha = np.clip((clouds - 1.35 + 0.75 * cover) * 2.6, 0, 0.9)[..., None]
-    shaded = (0.8 + 0.14 * clouds)[..., None] * np.array(view.weather.cloud, np.float32)
+    shaded = (0.8 + 0.14 * clouds)[..., None] * np.array((*view.weather.cloud, 0), np.float32)
     sky = zenith + (horizon - zenith) * t
     sky = sky + (shaded - sky) * alpha
     canvas[:height] = cv2.resize(sky.clip(0, 255).astype(np.uint8), (view.side, height), interpolation=cv2.INTER_LINEAR)
-    canvas[height:] = view.horizon
 
 
 def _skyline(canvas: np.ndarray, view: View, rng: np.random.Generator) -> None:
@@ -122,7 +121,7 @@ def _shadows(canvas: np.ndarray, view: View, rng: np.random.Generator) -> None:
         cv2.fillConvexPoly(mask, quad // 4, int(rng.integers(110, 170)))
     mask = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 1.2), (view.side, view.side), interpolation=cv2.INTER_LINEAR)
     top = int(view.horizon_y) + 2
-    cv2.multiply(canvas[top:], cv2.merge([mask[top:]] * 3), dst=canvas[top:], scale=1 / 255)
+    cv2.multiply(canvas[top:], cv2.merge([mask[top:]] * 4), dst=canvas[top:], scale=1 / 255)
 
 
 def _headlamps(canvas: np.ndarray, view: View, rng: np.random.Generator) -> None:
@@ -134,7 +133,7 @@ def _headlamps(canvas: np.ndarray, view: View, rng: np.random.Generator) -> None
     cv2.ellipse(beam, centre, (int(eighth * 0.42), int(eighth * 0.2)), 0, 0, 360, strength, -1)
     beam = cv2.GaussianBlur(beam, (0, 0), eighth / 10)
     beam = cv2.resize(beam, (view.side, view.side), interpolation=cv2.INTER_LINEAR)
-    lit = cv2.multiply(canvas, cv2.merge([beam] * 3), scale=2.2 / 255)
+    lit = cv2.multiply(canvas, cv2.merge([beam] * 4), scale=3.0 / 255)
     cv2.add(canvas, lit, dst=canvas)
 
 
@@ -176,14 +175,14 @@ def _row(canvas: np.ndarray, view: View, rng: np.random.Generator, side: int) ->
     gap = {"urban": 0.12, "suburban": 1.0, "rural": 1.0}[view.kind]
     spans: list[tuple[float, float]] = []
     z = float(rng.uniform(-6, 5))
-    while z < 110:
+    while z < 90:
         width = float(rng.uniform(7, 18)) if view.kind == "urban" else float(rng.uniform(7, 12))
         spans.append((z, z + width))
         z += width
         if rng.random() < gap:
             z += float(rng.uniform(2.5, 12))
     for z0, z1 in reversed(spans):
-        if z1 > 3.0:
+        if z1 > 3.0 and -8 < view.point(x, 0.0, z1)[0] < view.side + 8:
             _building(canvas, view, rng, side, x, max(z0, 1.6), z1)
 
 
@@ -272,10 +271,10 @@ def _windows(
 def _weathering(canvas: np.ndarray, rng: np.random.Generator) -> None:
     """Dirt and grain, so that no surface is one flat colour."""
     side = canvas.shape[0]
-    coarse = rng.integers(0, 256, (12, 12), np.uint8)
-    fine = rng.integers(0, 256, (side // 4, side // 4), np.uint8)
-    grain = cv2.resize(fine, (side, side), interpolation=cv2.INTER_LINEAR)
-    stains = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-    mixed = cv2.addWeighted(grain, 0.6, stains, 0.4, 0)
-    amount = float(rng.uniform(0.05, 0.13))
-    cv2.addWeighted(canvas, 1.0, cv2.merge([mixed] * 3), amount, -128 * amount, dst=canvas)
+    quarter = side // 4
+    coarse = cv2.resize(rng.integers(0, 256, (12, 12), np.uint8), (quarter, quarter), interpolation=cv2.INTER_CUBIC)
+    mixed = cv2.addWeighted(rng.integers(0, 256, (quarter, quarter), np.uint8), 0.45, coarse, 0.55, 0)
+    mixed = cv2.resize(mixed, (side, side), interpolation=cv2.INTER_LINEAR)
+    amount = float(rng.uniform(0.05, 0.12))
+    neutral = np.full_like(mixed, 128)  # leaves the owner at 0
+    cv2.addWeighted(canvas, 1.0, cv2.merge([mixed, mixed, mixed, neutral]), amount, -128 * amount, dst=canvas)

@@ -71,7 +71,7 @@ WEATHERS: dict[str, Weather] = {
         horizon=((48, 38, 40), (74, 62, 70)),
         cloud=(56, 50, 56),
         cloudiness=(0.0, 0.6),
-        light=((0.2, 0.19, 0.2), (0.34, 0.33, 0.36)),
+        light=((0.26, 0.25, 0.26), (0.42, 0.41, 0.43)),
         haze_distance_m=(150, 600),
         noise_sigma=(4.0, 10.0),
         lamps_lit=True,
@@ -136,7 +136,7 @@ class View:
         for x, y, z in xyz_m:
             across = self.vanishing_x + self.focal * (x / z + self.bend * z)
             down = self.horizon_y + self.focal * (self.camera_height_m - y) / z
-            flat += (int(min(16000.0, max(-16000.0, across))), int(min(16000.0, max(-16000.0, down))))
+            flat += (int(across), int(down))
         return np.array(flat, np.int32).reshape(-1, 2)
 
     def metres_to_px(self, z: float) -> float:
