@@ -1,0 +1,64 @@
+# Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test lint format constraints
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+PIP_FLAGS ?= -qq
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# DVC runs its stages through a shell that must find `lowres`, also when .venv is not activated.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Packages are installed uncompiled, so the first import must be allowed to keep its bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+# glibc hands freed memory back between steps and faults it in again: 10 to 20 % of a small step on CPU.
+export MALLOC_MMAP_MAX_ := 0
+export MALLOC_TRIM_THRESHOLD_ := 100000000000
+# The demo's tensors are too small to feed more than eight threads.
+export OMP_NUM_THREADS ?= $(shell [ $(CORES) -gt 8 ] && echo 8 || echo $(CORES))
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.stamp-dev ## Install the package and its tools into .venv
+
+demo: $(VENV)/.stamp-run ## Run every stage of params.yaml: data to report, at most 15 minutes on 2 cores
+	$(BIN)/dvc repro
+	@cat outputs/report/summary.txt
+	@echo "Report: outputs/report/index.html"
+
+test: lint ## Lint, types, layers, then all tests; `make test ARGS="tests/ops -k boxes"` runs some
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(VENV)/.stamp-dev ## Check style, formatting, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.stamp-dev ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: ## Resolve all but torch afresh, in a venv of its own, and rewrite constraints.txt
+	$(PYTHON) -m venv $(VENV)-fresh
+	$(VENV)-fresh/bin/pip install $(PIP_FLAGS) -e '.[dev]' "$$(grep '^torch==' constraints.txt)"
+	$(VENV)-fresh/bin/pip freeze --exclude-editable | sed 's/+.*//' > $(VENV)-fresh/frozen
+	{ sed -n '/^#/p' constraints.txt; cat $(VENV)-fresh/frozen; } > constraints.new && mv constraints.new constraints.txt
+	rm -rf $(VENV)-fresh
+
+# The stamps make a second call instant and follow pyproject.toml and constraints.txt.
+$(VENV)/.stamp-run: pyproject.toml constraints.txt
+	@echo "Installing packages into $(VENV), once: one to two minutes ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 is needed: install it, or name one with make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_FLAGS) --no-compile -c constraints.txt -e '.[dvc]'
+	@touch $@
+
+$(VENV)/.stamp-dev: pyproject.toml constraints.txt $(VENV)/.stamp-run
+	$(BIN)/pip install $(PIP_FLAGS) --no-compile -c constraints.txt -e '.[dev]'
+	@touch $@
