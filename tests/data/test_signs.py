@@ -150,8 +150,7 @@ def test_a_box_is_tight_about_the_painted_sign(name: str):
         painted = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
         box = np.array(plate.box_xyxy)
         assert max(box[2:] - box[:2]) == pytest.approx(long_side, abs=1e-6)
-        # Half covered pixels count: blunt corners may lose a canvas pixel or two of the 512, half that in the image.
-        np.testing.assert_allclose(painted, box, atol=2.0)
+        np.testing.assert_allclose(painted, box, atol=1.0)
 
 
 def test_a_sign_more_than_half_hidden_is_not_annotated():
