@@ -1,0 +1,155 @@
+"""Images of the report: examples with their boxes, thumbnails beside originals; data URIs within a size limit."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lowres.records import ImageDetections
+from lowres.report.contents import Example, ReportData
+from lowres.report.draw import draw_boxes, drawing_scale
+from lowres.report.outcomes import Boxes, compare, truth_boxes
+from lowres.report.wording import decimals, finite
+
+TOTAL_BYTES = 3_600_000  # of all images before base64, which makes them a third larger; the page stays under 6 MB
+_LONG_SIDE_PX = 800  # of a drawn image; it is shown at about half of it
+_FONT_PX = 24
+_MOST_PAIRS = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One image on the page with the words under it."""
+
+    source: str  # data URI
+    width_px: int
+    height_px: int
+    title: str
+    caption: str
+    alternative: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One example: the truth, what the teacher found, what the student found on the thumbnail that it reads."""
+
+    rank: str
+    image_id: int
+    score: str | None
+    panels: list[Panel]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An original and its thumbnail, to be shown at the same size of a pixel."""
+
+    image_id: int
+    original: Panel
+    thumbnail: Panel
+    share_percent: float  # width of the thumbnail in percent of the original's
+
+
+def example_pictures(data: ReportData) -> list[Picture]:
+    """Examples from best to worst, drawn."""
+    order = {"best": 0, "median": 1, "worst": 2}
+    examples = sorted(data.examples, key=lambda example: order[example.rank])
+    limit = int(TOTAL_BYTES * 0.8) // max(1, 3 * len(examples))
+    return [
+        Picture(
+            rank=example.rank,
+            image_id=example.truth.image_id,
+            score=None if finite(example.score) is None else decimals(example.score, 2),
+            panels=_panels(example, data, limit),
+        )
+        for example in examples
+    ]
+
+
+def thumbnail_pairs(data: ReportData) -> list[Pair]:
+    """A few originals with their thumbnails, spread over the examples."""
+    stride = max(1, len(data.examples) // _MOST_PAIRS)
+    pairs = []
+    for example in list(data.examples)[::stride][:_MOST_PAIRS]:
+        height, width = example.image.shape[:2]
+        small_height, small_width = example.thumbnail.shape[:2]
+        image_id = example.truth.image_id
+        limit = int(TOTAL_BYTES * 0.2) // _MOST_PAIRS
+        original = _panel(example.image, "Original", f"{width} × {height} px", f"image {image_id}", limit // 2)
+        caption = f"{small_width} × {small_height} px"
+        thumbnail = _panel(example.thumbnail, "Thumbnail", caption, f"thumbnail of image {image_id}", limit // 2)
+        pairs.append(Pair(image_id, original, thumbnail, round(100 * small_width / width, 2)))
+    return pairs
+
+
+def jpeg(image: np.ndarray, limit_bytes: int) -> bytes:
+    """The image as JPEG, of the best quality that fits the limit; made smaller, by halves, if none does."""
+    while True:
+        encoded = np.zeros(0, dtype=np.uint8)
+        for quality in (90, 82, 70, 55):
+            _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+            if len(encoded) <= limit_bytes:
+                return encoded.tobytes()
+        if min(image.shape[:2]) < 32:
+            return encoded.tobytes()
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+def _panels(example: Example, data: ReportData, limit: int) -> list[Panel]:
+    truth = truth_boxes(example.truth)
+    objects = f"{len(truth.labels)} object{'' if len(truth.labels) == 1 else 's'}"
+    panels = [_drawn(example.image, truth, example, data, "Ground truth", objects, limit)]
+    if example.teacher is not None:
+        judged, caption = _judged(example, example.teacher, data)
+        panels.append(_drawn(example.image, judged, example, data, "Teacher", caption, limit))
+    if example.student is not None:
+        judged, caption = _judged(example, example.student, data)
+        height, width = example.image.shape[:2]
+        factor = max(1, round(width / example.thumbnail.shape[1]))
+        enlarged = example.thumbnail.repeat(factor, axis=0).repeat(factor, axis=1)
+        if enlarged.shape[:2] != (height, width):
+            enlarged = cv2.resize(enlarged, (width, height), interpolation=cv2.INTER_NEAREST)
+        panels.append(_drawn(enlarged, judged, example, data, "Student, on its thumbnail", caption, limit))
+    return panels
+
+
+def _judged(example: Example, detections: ImageDetections, data: ReportData) -> tuple[Boxes, str]:
+    judged = compare(example.truth, detections, score_threshold=data.score_threshold)
+    words = (("found", "found"), ("false", "false"), ("missed", "missed"))
+    return judged, ", ".join(f"{judged.number(outcome)} {word}" for outcome, word in words)
+
+
+def _drawn(
+    image: np.ndarray, boxes: Boxes, example: Example, data: ReportData, title: str, caption: str, limit: int
+) -> Panel:
+    height, width = image.shape[:2]
+    places = boxes.boxes_xyxy_px
+    shrink = _LONG_SIDE_PX / max(height, width)
+    if shrink < 1:
+        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        places = places * np.array([image.shape[1] / width, image.shape[0] / height] * 2)
+    scale = drawing_scale(*image.shape[:2])
+    pixelated = title.startswith("Student")
+    if pixelated:  # the thumbnail's own pixels stay to be seen
+        image, places, scale = image.repeat(scale, axis=0).repeat(scale, axis=1), places * scale, 1
+    drawn = draw_boxes(
+        image, places, boxes.labels, data.class_names, boxes.scores, "outcome", scale, outcomes=boxes.outcomes,
+        font_px=_FONT_PX,
+    )  # fmt: skip
+    names = _listed([data.class_names[int(label)] for label in boxes.labels])
+    alternative = f"{title}, image {example.truth.image_id}: {caption}{': ' + names if names else ''}"
+    return _panel(drawn, title, caption, alternative, limit)
+
+
+def _panel(image: np.ndarray, title: str, caption: str, alternative: str, limit: int) -> Panel:
+    if max(image.shape[:2]) <= 160:
+        _, encoded = cv2.imencode(".png", image[..., ::-1])
+        source = "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
+    else:
+        source = "data:image/jpeg;base64," + base64.b64encode(jpeg(image, limit)).decode()
+    return Panel(source, image.shape[1], image.shape[0], title, caption, alternative)
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,141 @@
+"""Figures of cost: accuracy against multiply-adds and against time, and where the time goes."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from lowres.report import svg
+from lowres.report.contents import FrontierPoint, Row
+from lowres.report.marks import clipped, head_room, row_styles
+from lowres.report.wording import count, finite, latency_ms
+
+
+@mpl.rc_context(svg.STYLE)
+def accuracy_against_cost(points: Sequence[FrontierPoint], keys: Sequence[str], *, quantity: str) -> str | None:
+    """AP over `multiply_adds` or `latency_ms`, logarithmic; the steps join what nothing cheaper reaches."""
+    known = [
+        (cost, ap, point)
+        for point in points
+        if (cost := finite(getattr(point, quantity))) and cost > 0 and (ap := finite(point.ap)) is not None
+    ]
+    if not known:
+        return None
+    styles = row_styles(keys)
+    figure = svg.new_figure(440, 310)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    costs = [cost for cost, _, _ in known]
+    margin = max((max(costs) / min(costs)) ** 0.12, 1.3)
+    axes.set(xlim=(min(costs) / margin, max(costs) * margin), ylim=(0, head_room(max(ap for _, ap, _ in known))))
+    front, best = [], -1.0
+    for cost, ap, _ in sorted(known, key=lambda item: (item[0], -item[1])):
+        if ap > best:
+            front.append((cost, ap))
+            best = ap
+    axes.step(*zip(*front), where="post", color=svg.MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    for cost, ap, point in known:
+        colour, _, marker = styles.get(point.key or "", (svg.MUTED, None, "o"))
+        axes.plot(cost, ap, marker, color=colour, markersize=10 if point.key else 6, markeredgecolor=svg.CARD)
+    unit = {"multiply_adds": "multiply-adds of one image", "latency_ms": "milliseconds from JPEG bytes to boxes (p50)"}[
+        quantity
+    ]
+    axes.set(xlabel=unit, ylabel="AP")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: (
+                count(value).replace(".00", "").replace(".0", "") if quantity == "multiply_adds" else f"{value:g}"
+            )
+        )
+    )
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_title("AP against " + {"multiply_adds": "multiply-adds", "latency_ms": "time"}[quantity])
+    _place_labels(
+        axes,
+        [
+            (cost, ap, point.title, styles[point.key][0] if point.key in styles else svg.MUTED)
+            for cost, ap, point in known
+        ],
+    )
+    described = f"{axes.get_title()}: " + "; ".join(f"{p.title} {ap:.2f} at {count(c)}" for c, ap, p in known)
+    return svg.inline_svg(figure, name=f"frontier-{quantity.replace('_', '-')}", description=described)
+
+
+@mpl.rc_context(svg.STYLE)
+def latency_parts(rows: Sequence[Row]) -> str | None:
+    """Where the time goes: decode, resize and model as one bar per row (p50), the whole way's p99 as a line."""
+    known = [row for row in rows if any(latency_ms(row.cost, part) for part in ("decode", "resize", "model"))]
+    if not known:
+        return None
+    styles = row_styles([row.key for row in rows])
+    figure = svg.new_figure(440, 70 + 46 * len(known))
+    axes = figure.add_subplot()
+    longest = 0.0
+    for y, row in enumerate(known):
+        left = 0.0
+        for part, opacity in (("decode", 0.35), ("resize", 0.6), ("model", 1.0)):
+            value = latency_ms(row.cost, part) or 0.0
+            axes.barh(y, value, left=left, height=0.46, color=styles[row.key][0], alpha=opacity)
+            left += value
+        total, slow = latency_ms(row.cost, "total") or left, latency_ms(row.cost, "total", "p99_ms")
+        if slow is not None:
+            axes.plot([total, slow], [y, y], color=svg.INK, linewidth=1)
+            axes.plot([slow, slow], [y - 0.12, y + 0.12], color=svg.INK, linewidth=1)
+        end = max(left, total, slow or 0.0)
+        longest = max(longest, end)
+        axes.annotate(
+            f" {total:.3g} ms", (end, y), xytext=(3, 0), textcoords="offset points", va="center", fontweight="bold"
+        )
+        axes.annotate(row.title, (0, y - 0.26), xytext=(0, 3), textcoords="offset points", fontsize=10)
+    axes.set(xlim=(0, longest * 1.22 or 1), ylim=(len(known) - 0.5, -0.75), yticks=[], xlabel="milliseconds per image")
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.set_title("Where the time goes")
+    described = "Milliseconds per image for decoding, resizing and the model; the numbers are in the table of results."
+    return svg.inline_svg(figure, name="latency", description=described)
+
+
+def _place_labels(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write each point's title where it covers least of the points and of the titles before it."""
+    figure = axes.figure
+    figure.canvas.draw()
+    frame = axes.get_window_extent()
+    dots = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
+    for (x, y), (cost, ap, title, colour) in zip(dots, labels, strict=True):
+        text = clipped(title, 34)
+        width, height = 5.6 * len(text), 12.0
+        best = None
+        for dx, dy in (
+            (9, -5),
+            (-9 - width, -5),
+            (-width / 2, 9),
+            (-width / 2, -21),
+            (7, 6),
+            (7, -17),
+            (-7 - width, 6),
+            (-7 - width, -17),
+            (-width / 2, 22),
+            (-width / 2, -34),
+        ):
+            rect = (x + dx, y + dy, x + dx + width, y + dy + height)
+            outside = (
+                max(0.0, frame.x0 - rect[0])
+                + max(0.0, rect[2] - frame.x1)
+                + 3 * max(0.0, rect[3] - frame.y1)
+                + 3 * max(0.0, frame.y0 - rect[1])
+            )
+            covered = sum(
+                max(0.0, min(rect[2], other[2]) - max(rect[0], other[0]))
+                * max(0.0, min(rect[3], other[3]) - max(rect[1], other[1]))
+                for other in taken
+            )
+            if best is None or 10 * outside + covered < best[0]:
+                best = (10 * outside + covered, rect, (dx, dy))
+        assert best is not None
+        taken.append(best[1])
+        axes.annotate(
+            text, (cost, ap), xytext=best[2], textcoords="offset points", fontsize=10, color=colour, gid="halo"
+        )
