@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from lowres.engine.checkpoint import list_checkpoints, read_checkpoint
-from lowres.engine.ema import Ema
-from lowres.engine.optimiser import build_optimiser
 from safetensors.torch import load_file
 from tiny_task import TinyTask, digest, evaluate_tiny, make_batch, train_tiny
 from torch import nn
+
+from lowres.engine.checkpoint import list_checkpoints, read_checkpoint
+from lowres.engine.ema import Ema
+from lowres.engine.optimiser import build_optimiser
 
 TIMINGS = ("seconds", "images_per_second", "data_wait_fraction")
 

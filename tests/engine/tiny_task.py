@@ -1,10 +1,9 @@
 """A task small enough to train in a second, with everything that could spoil an exact resume.
 
 Batch norm (buffers), dropout (random draws), a frozen teacher, data that depends on (seed, index) alone, optional loader workers.
-Run as a program it trains in a folder and prints the digest of the final weights; the tests kill it.
+`run_tiny` is what the processes do that the tests kill.
 """
 
-import argparse
 import hashlib
 import signal
 import time
@@ -14,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
 from lowres.engine.optimiser import build_optimiser
 from lowres.engine.schedule import build_schedule
 from lowres.engine.seeds import seed_step
 from lowres.engine.train import TrainResult, train
 from lowres.records import Batch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 IMAGES_PER_BATCH = 4
 
@@ -139,29 +139,15 @@ def digest(state: dict[str, Tensor]) -> str:
     return whole.hexdigest()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds of each batch, so that a kill can hit")
-    parser.add_argument("--checkpoint-minutes", type=float, default=0.0)
-    options = parser.parse_args()
+def run_tiny(folder: Path, *, workers: int, steps: int, checkpoint_minutes: float, pause: float) -> None:
+    """A whole process's work: train, and leave the digests of the weights in `digests.txt`; a batch takes `pause` seconds."""
     torch.set_num_threads(1)
 
     def slow_batches(first: int) -> Iterator[Batch]:
-        for batch in batches_from(first, workers=options.workers):
-            time.sleep(options.pause)
+        for batch in batches_from(first, workers=workers):
+            time.sleep(pause)
             yield batch
 
-    result = train_tiny(
-        options.folder,
-        batches=slow_batches,
-        total_steps=options.steps,
-        checkpoint_minutes=options.checkpoint_minutes,
-    )
-    print(digest(result.best_state), digest(result.last_state), result.best_step, flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    result = train_tiny(folder, batches=slow_batches, total_steps=steps, checkpoint_minutes=checkpoint_minutes)
+    digests = f"best {digest(result.best_state)}\nlast {digest(result.last_state)}\nbest step {result.best_step}\n"
+    (folder / "digests.txt").write_text(digests)

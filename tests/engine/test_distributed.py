@@ -1,0 +1,52 @@
+import os
+import signal
+import socket
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+from processes import exit_code, start, wait_for_a_step
+from tiny_ranks import run_rank
+
+from lowres.engine.checkpoint import list_checkpoints
+
+
+def start_ranks(folder: Path, *, world: int, accumulate: int = 1, steps: int = 8) -> list[BaseProcess]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(world)}
+    environments = [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(world)]
+    return [
+        start(run_rank, folder, environment=environment, accumulate=accumulate, steps=steps)
+        for environment in environments
+    ]
+
+
+def run_ranks(folder: Path, **options: int) -> dict:
+    assert [exit_code(process) for process in start_ranks(folder, **options)] == [0] * options["world"]
+    return torch.load(folder / "result.pt")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_ranks_give_the_losses_and_weights_of_one_process(tmp_path, accumulate):
+    one = run_ranks(tmp_path / "one", world=1, accumulate=accumulate)
+    two = run_ranks(tmp_path / "two", world=2, accumulate=accumulate)
+    assert len(one["history"]) == 10  # eight steps, two evaluations
+    for expected, found in zip(one["history"], two["history"], strict=True):
+        name = "terms" if expected["kind"] == "train" else "metrics"
+        assert found[name] == pytest.approx(expected[name], rel=1e-5, abs=1e-7)
+    assert any(record["terms"]["boxes"] > 0.01 for record in one["history"] if record["kind"] == "train")
+    for key, value in one["last"].items():
+        torch.testing.assert_close(two["last"][key], value, rtol=1e-5, atol=1e-6)
+
+
+def test_a_signal_to_one_rank_stops_both_and_they_go_on_to_the_same_bits(tmp_path):
+    processes = start_ranks(tmp_path / "run", world=2, steps=2_000)
+    wait_for_a_step(processes[0], tmp_path / "run")
+    assert processes[1].pid is not None
+    os.kill(processes[1].pid, signal.SIGTERM)
+    assert [exit_code(process, within_seconds=10.0) for process in processes] == [143, 143]
+    stopped_at = list_checkpoints(tmp_path / "run")[-1]
+    assert 0 < int(stopped_at.stem[-9:]) < 2_000
