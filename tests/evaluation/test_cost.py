@@ -106,11 +106,25 @@ def test_the_parts_add_up_and_what_is_not_counted_is_told():
     assert arithmetic.not_counted_elements["aten._softmax"] == 5
 
 
-def test_counting_leaves_modes_and_statistics_as_they_were():
+def test_a_parameter_may_be_the_input_of_a_module():
+    class Queries(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.queries, self.linear = nn.Parameter(torch.zeros(10, 4)), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.linear(self.queries) + x
+
+    assert multiply_adds(Queries(), torch.zeros(1)) == 10 * 4 * 2
+
+
+def test_counting_leaves_modes_gradients_and_statistics_as_they_were():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout())
     model.train()
     model[1].eval()  # a frozen part inside a model in training
+    model[0].bias.requires_grad_(False)
     before = model[1].running_mean.clone()
     multiply_adds(model, torch.ones(1, 3, 4, 4))
     assert [module.training for module in model.modules()] == [True, True, False, True]
     assert torch.equal(model[1].running_mean, before)
+    assert [parameter.requires_grad for parameter in model.parameters()] == [True, False, True, True]

@@ -106,17 +106,26 @@ class _Witness(TorchDispatchMode):
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without fused transformer layers; afterwards each module is in its former mode."""
+    """Eval mode without fused transformer layers and gradients; afterwards all is as it was.
+
+    Parameters must not even ask for gradients: the counter's module tracker fails where one is a module's input
+    (a detector's query embeddings) while gradients are off.
+    """
     training = [(module, module.training) for module in model.modules()]
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         model.eval()
+        for parameter in learning:
+            parameter.requires_grad_(False)
         torch.backends.mha.set_fastpath_enabled(False)
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, mode in training:
             module.training = mode
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def _attention_flops(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
