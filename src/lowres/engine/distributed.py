@@ -68,7 +68,7 @@ def wrap(task: nn.Module, ranks: Ranks) -> nn.Module:
         return task
     if next(task.parameters()).is_cuda:
         task = nn.SyncBatchNorm.convert_sync_batchnorm(task)
-    return DistributedDataParallel(task, broadcast_buffers=False, gradient_as_bucket_view=True)
+    return DistributedDataParallel(task, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
 def no_sync(runner: nn.Module, *, unless: bool) -> AbstractContextManager[None]:

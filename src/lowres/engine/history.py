@@ -34,6 +34,7 @@ class History:
             self._live = Live(str(dvclive_folder), save_dvc_exp=False, dvcyaml=None, report=None)
             for record in self.records:
                 self._to_live(record)
+            self._live.make_summary()
 
     def write(self, record: Record) -> None:
         """Add one record; it outlives the process when this returns."""
@@ -44,6 +45,7 @@ class History:
             raise OSError(error.errno, f"cannot write {self.path}: {error.strerror or error}") from error
         if self._live is not None:
             self._to_live(record)
+            self._live.make_summary()
 
     def sync(self) -> None:
         """Bring the file to the disk, before a checkpoint that counts on it."""
@@ -63,7 +65,6 @@ class History:
         self._live.step = record["step"]
         for name, value in _scalars(record).items():
             self._live.log_metric(f"{record['kind']}/{name}", value)
-        self._live.make_summary()
 
 
 def _read(path: Path) -> list[Record]:
