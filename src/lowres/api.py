@@ -1,0 +1,128 @@
+"""The Python way in: `load`, `predict`, `benchmark`.
+
+import lowres.api as lowres
+detector = lowres.load("outputs/student")          # or "outputs/export/model.onnx"
+found = lowres.predict(detector, "street.jpg")     # boxes in pixels of the image, scores, labels
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lowres.data.images import decode_rgb
+from lowres.evaluation.cost import count_parameters, multiply_adds
+from lowres.evaluation.machine import machine_facts
+from lowres.export.runtime import OnnxDetector
+from lowres.models.artifact import DetectorSpec, load_detector
+from lowres.models.thumbnail import ThumbnailDetector
+from lowres.records import ImageDetections
+from lowres.stages.cost import Decoded, detect_image, detector_cost
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+class Detector(Protocol):
+    """What `predict` and `benchmark` need: names of the classes, and detections of one RGB image."""
+
+    class_names: list[str]
+
+    def detect_one(self, pixels: np.ndarray) -> ImageDetections:
+        """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
+        ...
+
+
+@dataclass
+class TorchDetector:
+    """A model folder, run by PyTorch."""
+
+    folder: Path
+    model: ThumbnailDetector
+    spec: DetectorSpec
+
+    @property
+    def class_names(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Names of the classes, by label."""
+        return self.spec.class_names
+
+    def detect_one(self, pixels: np.ndarray) -> ImageDetections:
+        """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
+        return detect_image(self.model, pixels, self.spec.input, max_detections=100)
+
+
+def load(model: str | Path) -> Detector:
+    """A detector from a model folder or an exported ONNX file; ValueError for anything else."""
+    path = Path(model)
+    if path.suffix == ".onnx":
+        return OnnxDetector(path)
+    if not path.exists():
+        raise ValueError(f"{path}: no such model; give a model folder or an .onnx file")
+    return TorchDetector(path, *load_detector(path))
+
+
+def predict(detector: Detector, image: str | Path | np.ndarray) -> ImageDetections:
+    """Detections in one image: a file, or RGB pixels uint8 [h, w, 3]. ValueError for what is no image."""
+    if isinstance(image, np.ndarray):
+        return detector.detect_one(image)
+    path = Path(image)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such image")
+    return detector.detect_one(decode_rgb(path.read_bytes()))
+
+
+def find_images(pattern: str) -> list[Path]:
+    """Files of a path, folder or glob, sorted; ValueError if there is none."""
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    candidates: Iterator[Path]
+    if path.is_dir():
+        candidates = path.rglob("*")
+    else:
+        anchor = Path(path.anchor) if path.is_absolute() else Path()
+        candidates = anchor.glob(str(path.relative_to(path.anchor)) if path.is_absolute() else pattern)
+    found = sorted(file for file in candidates if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not found:
+        raise ValueError(f"{pattern}: no image found; give a file, a folder or a glob of {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) -> dict[str, Any]:
+    """What a model costs on this machine for these encoded images: parameters, multiply-adds, latency, memory."""
+    detector = load(model)
+    if isinstance(detector, TorchDetector):
+        batch = Decoded.of(decode_rgb(encoded[0]), detector.spec.input).batch
+        return {
+            "parameters": count_parameters(detector.model),
+            "multiply_adds": multiply_adds(detector.model, (batch.pixels, batch.mask)),
+            "ratio": detector.model.ratio,
+            **detector_cost(
+                detector.model,
+                load=functools.partial(_load_model, str(model)),
+                encoded=encoded,
+                sizing=detector.spec.input,
+                repeats=repeats,
+                max_detections=100,
+            ),
+            "machine": machine_facts(),
+        }
+    from lowres.evaluation.latency import end_to_end_cost
+
+    latency = end_to_end_cost(
+        encoded,
+        decode=decode_rgb,
+        resize=lambda pixels: pixels,
+        model=detector.detect_one,
+        postprocess=lambda found, _: found,
+        warmup=5,
+        repeats=repeats,
+    )
+    machine = latency.pop("machine")
+    return {"latency": latency, "threads": machine["threads"], "machine": machine}
+
+
+def _load_model(folder: str) -> ThumbnailDetector:
+    return load_detector(Path(folder))[0]

@@ -1,0 +1,277 @@
+"""`lowres`: one sub-command per stage of the DAG, and what people do around it.
+
+Bad input ends with one line on stderr and exit code 2; set LOWRES_TRACEBACK=1 to see where it came from. SIGTERM during
+a training saves a checkpoint and exits 143.
+"""
+
+import json
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+preset_app = typer.Typer(no_args_is_help=True, help="Complete params files: list, show, use.")
+app.add_typer(preset_app, name="preset")
+
+OUT = Path("outputs")
+ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]
+PARAMS = Path("params.yaml")
+
+
+@app.command()
+def prepare(params: ParamsFile = PARAMS) -> None:
+    """Check a data source and pack its splits into shards."""
+    from lowres.config import load_params
+    from lowres.stages import prepare as stage
+
+    _say(stage.run(load_params(params).data, out_data=OUT / "data"))
+
+
+@app.command()
+def teacher(params: ParamsFile = PARAMS) -> None:
+    """Train the full-resolution detector."""
+    _several_gpus()
+    from lowres.config import load_params
+    from lowres.stages import teacher as stage
+
+    values = load_params(params)
+    with _ranks():
+        _say(
+            stage.run(
+                values.teacher,
+                values.data.input,
+                data=OUT / "data",
+                out_model=OUT / "teacher",
+                out_metrics=OUT / "metrics/teacher.json",
+                out_history=OUT / "history/teacher",
+            )
+        )
+
+
+@app.command()
+def downsampler(params: ParamsFile = PARAMS) -> None:
+    """Train the down-sampler alone (stage one)."""
+    _several_gpus()
+    from lowres.config import load_params
+    from lowres.stages import downsampler as stage
+
+    values = load_params(params)
+    with _ranks():
+        _say(
+            stage.run(
+                values.downsampler,
+                values.data.input,
+                data=OUT / "data",
+                out_model=OUT / "downsampler",
+                out_metrics=OUT / "metrics/downsampler.json",
+                out_history=OUT / "history/downsampler",
+            )
+        )
+
+
+@app.command()
+def distill(params: ParamsFile = PARAMS) -> None:
+    """Train the student under the frozen teacher (stage two)."""
+    _several_gpus()
+    from lowres.config import load_params
+    from lowres.stages import distill as stage
+
+    values = load_params(params)
+    with _ranks():
+        _say(
+            stage.run(
+                values.distill,
+                values.data.input,
+                data=OUT / "data",
+                teacher=OUT / "teacher",
+                downsampler=OUT / "downsampler",
+                out_model=OUT / "student",
+                out_metrics=OUT / "metrics/distill.json",
+                out_history=OUT / "history/distill",
+            )
+        )
+
+
+@app.command()
+def evaluate(params: ParamsFile = PARAMS) -> None:
+    """Measure accuracy and cost of teacher and student."""
+    from lowres.config import load_params
+    from lowres.stages import evaluate as stage
+
+    values = load_params(params)
+    _say(
+        stage.run(
+            values.evaluate,
+            values.data.input,
+            data=OUT / "data",
+            teacher=OUT / "teacher",
+            student=OUT / "student",
+            out_evaluation=OUT / "evaluation",
+            out_metrics=OUT / "metrics/evaluation.json",
+        )
+    )
+
+
+@app.command()
+def export(params: ParamsFile = PARAMS) -> None:
+    """Write the student as ONNX, from raw pixels to boxes, once it is proven equal."""
+    from lowres.config import load_params
+    from lowres.stages import export as stage
+
+    values = load_params(params)
+    _say(
+        stage.run(
+            values.export,
+            values.data.input,
+            data=OUT / "data",
+            student=OUT / "student",
+            evaluation=OUT / "evaluation",
+            params_file=params,
+            out_export=OUT / "export",
+            out_metrics=OUT / "metrics/export.json",
+        )
+    )
+
+
+@app.command()
+def report(params: ParamsFile = PARAMS) -> None:
+    """Write the page about this run."""
+    from lowres.config import load_params
+    from lowres.stages import report as stage
+
+    values = load_params(params)
+    _say(
+        stage.run(
+            values.report,
+            data=OUT / "data",
+            evaluation=OUT / "evaluation",
+            export=OUT / "export",
+            histories=OUT / "history",
+            params_file=params,
+            out_report=OUT / "report",
+        )
+    )
+
+
+@app.command()
+def check(params: ParamsFile = PARAMS) -> None:
+    """Dry run: build the models of a params file and take one step on random images."""
+    from lowres.config import load_params
+    from lowres.stages import check as stage
+
+    losses = stage.run(load_params(params))
+    for stage_name, terms in losses.items():
+        print(f"{stage_name:12s} " + "  ".join(f"{name} {value:.4g}" for name, value in terms.items()))
+    print(f"{params}: builds and learns")
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A model folder or an .onnx file.")],
+    images: Annotated[str, typer.Argument(help="A file, a folder or a quoted glob.")],
+    out: Annotated[Path, typer.Option(help="Where drawn images and predictions.json go.")] = Path(
+        "outputs/predictions"
+    ),
+    threshold: Annotated[float, typer.Option(help="Lowest score that is drawn and listed, 0 to 1.")] = 0.4,
+    thumbnails: Annotated[bool, typer.Option(help="Also write what the detector sees (model folders only).")] = False,
+) -> None:
+    """Detect in images; write them drawn, and the boxes as JSON."""
+    from lowres.predicting import predict_files
+
+    predict_files(model, images, out=out, threshold=threshold, thumbnails=thumbnails)
+
+
+@app.command()
+def benchmark(
+    model: Annotated[str, typer.Argument(help="A model folder or an .onnx file.")],
+    images: Annotated[str, typer.Option(help="Images to measure on; the prepared test split without it.")] = "",
+    repeats: Annotated[int, typer.Option(help="Timed images.")] = 100,
+) -> None:
+    """Print what a model costs on this machine, from the file's bytes to boxes."""
+    from lowres.predicting import benchmark_table
+
+    print(benchmark_table(model, images, data=OUT / "data", repeats=repeats))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of params.yaml, for editors."""
+    from lowres.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+@preset_app.command("list")
+def preset_list() -> None:
+    """Name and purpose of each preset."""
+    from lowres.presets import list_presets
+
+    for name, purpose in list_presets():
+        print(f"{name:28s} {purpose}")
+
+
+@preset_app.command("show")
+def preset_show(name: str) -> None:
+    """Print a preset."""
+    from lowres.presets import preset_path
+
+    print(preset_path(name).read_text(), end="")
+
+
+@preset_app.command("use")
+def preset_use(name: str) -> None:
+    """Make a preset the experiment in force: copy it over params.yaml."""
+    from lowres.presets import use_preset
+
+    use_preset(name, PARAMS)
+    print(f"params.yaml is now {name}; `dvc repro` runs what has changed")
+
+
+def main() -> None:
+    """Entry point of the `lowres` command."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for noisy in ("httpx", "onnxscript", "matplotlib", "fontTools"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A head dimension that is no power of two is slow in CUDA kernels that we do not use.
+    warnings.filterwarnings("ignore", message="You'd better set embed_dim")
+    try:
+        app(standalone_mode=True)
+    except (ValueError, OSError) as error:
+        if os.environ.get("LOWRES_TRACEBACK"):
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _say(metrics: dict[str, Any]) -> None:
+    if metrics:
+        print(json.dumps(metrics, indent=2))
+
+
+def _ranks() -> Any:
+    import torch
+
+    from lowres.engine.distributed import process_group
+
+    return process_group("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _several_gpus() -> None:
+    """With several GPUs and not under torchrun yet: become torchrun with one process for each."""
+    if "WORLD_SIZE" in os.environ or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return
+    import torch
+
+    count = torch.cuda.device_count()
+    if count > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "lowres.cli"]
+        os.execv(sys.executable, [sys.executable, *launcher, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""downsampler: stage one of ThumbDet's Algorithm 2, or nothing to train for a fixed kind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from lowres.config import Downsampler, Input, Train
+from lowres.engine.distributed import current_ranks
+from lowres.engine.train import TrainResult
+from lowres.models.artifact import load_weights, save_weights
+from lowres.models.build import build_downsampler
+from lowres.models.downsamplers import FixedDownsampler
+from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.training import choose_device, eval_batches, train_task, write_history
+from lowres.tasks.downsampling import DownsamplingTask
+
+
+def run(
+    downsampler: Downsampler, sizing: Input, *, data: Path, out_model: Path, out_metrics: Path, out_history: Path
+) -> dict[str, Any]:
+    """Train the module on its terms and write it, with some thumbnails to look at beside bicubic ones."""
+    spec = {"kind": downsampler.kind, "ratio": downsampler.ratio, **downsampler.options}
+    settings = downsampler.train
+    torch.manual_seed(0 if settings is None else settings.seed)
+    module = build_downsampler(**spec)
+    metrics: dict[str, Any] = {"trained_steps": 0}
+    result = None
+    if settings is not None:
+        result, metrics = _train(module, downsampler, settings, sizing, data)
+    if not current_ranks().is_main:
+        return {}
+    with whole_folder(out_history) as folder:
+        if result is not None:
+            module.cpu().load_state_dict(result.best_state)
+            write_history(folder, result)
+    with whole_folder(out_model) as folder:
+        (folder / "downsampler.json").write_text(json.dumps(spec, indent=2) + "\n")
+        save_weights(folder / "model.safetensors", module)
+        cv2.imwrite(str(folder / "thumbnails.png"), _sheet(module, data / "val", sizing))
+    write_json(out_metrics, metrics)
+    return metrics
+
+
+def _train(
+    module: nn.Module, downsampler: Downsampler, settings: Train, sizing: Input, data: Path
+) -> tuple[TrainResult, dict[str, Any]]:
+    moment = downsampler.terms.moment
+    weights = {name: term.weight for name, term in downsampler.terms if term is not None}
+    result = train_task(
+        task=DownsamplingTask(module, terms=set(weights), deviation_weight=moment.deviation_weight if moment else 0.0),
+        model=module,
+        weights=weights,
+        settings=settings,
+        sizing=sizing,
+        data=data,
+        label="downsampler",
+        identity=["downsampler", downsampler.model_dump(), sizing.model_dump()],
+        device=choose_device(),
+        validate=False,
+    )
+    last = [record for record in result.history if record["kind"] == "train"][-1:]
+    ends = {"loss": last[0]["loss"], **last[0]["terms"]} if last else {}
+    return result, {"trained_steps": result.best_step, **ends}
+
+
+def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The module and its specification as this stage wrote them."""
+    path = folder / "downsampler.json"
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; run the downsampler stage")
+    spec = json.loads(path.read_text())
+    module = build_downsampler(**spec)
+    load_weights(folder / "model.safetensors", module)
+    return module, spec
+
+
+def to_image(thumbnail: torch.Tensor) -> np.ndarray:
+    """A thumbnail [3, h, w] near [0, 1] as uint8 [h, w, 3] RGB; what lies outside [0, 1] is cut."""
+    return (thumbnail.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def _sheet(module: nn.Module, split: Path, sizing: Input, count: int = 6, scale: int = 3) -> np.ndarray:
+    """Rows of bicubic and of this module's thumbnails of the split's first images, enlarged, BGR."""
+    batch = next(iter(eval_batches(split, sizing, batch_size=count)))
+    ratio = int(module.ratio)  # pyright: ignore[reportArgumentType]
+    with torch.inference_mode():
+        rows = [FixedDownsampler(kind="bicubic", ratio=ratio)(batch.pixels), module(batch.pixels)]
+    sheet = np.vstack([np.hstack([to_image(thumbnail) for thumbnail in row]) for row in rows])
+    return cv2.resize(sheet[..., ::-1], None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)

@@ -1,0 +1,47 @@
+"""Outputs that appear whole or not at all."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its name when the block ends without an error.
+
+    What stood under the name before is replaced. A killed stage leaves at most a folder whose name begins with a dot,
+    which the next run of the stage removes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.name}-*"):
+        shutil.rmtree(stale)
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    work.chmod(0o755)
+    try:
+        yield work
+        if path.exists():
+            shutil.rmtree(path)
+        work.replace(path)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON under a temporary name, then rename; NaN is refused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    os.replace(temporary, path)  # noqa: PTH105 - the atomic one by name
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON that another stage wrote."""
+    if not path.is_file():
+        raise ValueError(f"{path}: missing; run the stage that writes it (`dvc repro` runs what is needed)")
+    return json.loads(path.read_text())

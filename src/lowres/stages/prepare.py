@@ -1,0 +1,75 @@
+"""prepare: a data source becomes checked, packed splits."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lowres.config import CocoSource as CocoConfig
+from lowres.config import Data, SignsSource
+from lowres.config import VocSource as VocConfig
+from lowres.data.coco import CocoSource
+from lowres.data.pack import pack_split
+from lowres.data.profile import profile_split
+from lowres.data.signs import render_signs
+from lowres.data.sources import Source, check_same_categories
+from lowres.data.voc import VocSource
+from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.progress import counting
+
+SPLITS = ("train", "val", "test")
+
+
+def run(data: Data, *, out_data: Path) -> dict[str, Any]:
+    """Pack the source's splits into `out_data`, with `profile.json` and `check.json` beside them.
+
+    A source without a test split gets its validation split as test, and the check report says so.
+    """
+    with (
+        whole_folder(out_data) as folder,
+        tempfile.TemporaryDirectory(dir=out_data.parent, prefix=".render-") as scratch,
+    ):
+        sources = _sources(data, Path(scratch))
+        check_same_categories(sources)
+        report: dict[str, Any] = {}
+        for split, source in sources.items():
+            with counting(f"pack {split}", len(source)) as step:
+                report[split] = pack_split(
+                    source,
+                    folder / split,
+                    shard_bytes=data.shard_mb * 1_000_000,
+                    max_bad_fraction=data.max_bad_fraction,
+                    min_side_px=data.min_side_px,
+                    on_progress=step,
+                )
+        profile = {split: profile_split(folder / split) for split in sources}
+        write_json(folder / "check.json", report)
+        write_json(folder / "profile.json", profile)
+    return {split: {"images": part["read"], "boxes": part["boxes"]["kept"]} for split, part in report.items()}
+
+
+def _sources(data: Data, scratch: Path) -> dict[str, Source]:
+    source = data.source
+    if isinstance(source, SignsSource):
+        total = source.num_train + source.num_val + source.num_test
+        with counting("render signs", total) as step:
+            render_signs(
+                scratch,
+                seed=source.seed,
+                num_train=source.num_train,
+                num_val=source.num_val,
+                num_test=source.num_test,
+                image_size_px=source.image_size_px,
+                on_progress=step,
+            )
+        return {s: CocoSource(scratch / "images" / s, scratch / "annotations" / f"instances_{s}.json") for s in SPLITS}
+    root = Path(source.root)
+    if not root.exists():
+        raise ValueError(f"data.source.root: {source.root!r} does not exist; set it to the folder with your data")
+    if isinstance(source, VocConfig):
+        settings = {"prefix": source.prefix, "classes": source.classes}
+        return {split: VocSource(root, ids=part.ids, **settings) for split, part in _parts(source)}
+    return {split: CocoSource(root / part.images, root / part.annotations) for split, part in _parts(source)}
+
+
+def _parts(source: CocoConfig | VocConfig) -> list[tuple[str, Any]]:
+    return [("train", source.train), ("val", source.val), ("test", source.test or source.val)]

@@ -1,0 +1,202 @@
+"""What the three training stages share: from a section of params.yaml to a call of the loop."""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import lowres
+from lowres.config import Input, Train, fingerprint
+from lowres.data.dataset import DetectionDataset
+from lowres.data.loader import EvalBatches, TrainBatches
+from lowres.data.shards import read_index
+from lowres.data.transforms import build_transforms
+from lowres.data.truth import load_truth
+from lowres.engine.distributed import current_ranks
+from lowres.engine.optimiser import ParameterGroup, build_optimiser
+from lowres.engine.schedule import build_schedule
+from lowres.engine.signals import stop_requested
+from lowres.engine.train import TrainResult, train
+from lowres.evaluation.coco import evaluate_detections
+from lowres.models.thumbnail import ThumbnailDetector
+from lowres.tasks.detect import detect_batches
+
+RUNS = Path(".lowres/runs")
+CODE = ("ops", "models", "tasks", "engine", "data")
+
+
+def train_task(
+    *,
+    task: nn.Module,
+    model: nn.Module,
+    weights: Mapping[str, float],
+    settings: Train,
+    sizing: Input,
+    data: Path,
+    label: str,
+    identity: list[Any],
+    device: torch.device,
+    validate: bool,
+) -> TrainResult:
+    """Train `task` on the train split of `data`, choosing by AP on its val split where `validate`.
+
+    Checkpoints live in a folder named after all that decides the result: `identity` (what the caller adds: its
+    section, its
+    inputs' hashes), the data, the code of the layers that train. So the same work resumes and other work starts
+    afresh.
+    """
+    ranks = current_ranks()
+    augment = settings.augment
+    dataset = DetectionDataset(
+        data / "train",
+        build_transforms(
+            short_side_px=sizing.short_side_px,
+            long_side_px=sizing.long_side_px,
+            stretch=sizing.stretch,
+            **augment.model_dump(exclude={"short_sides_px"}),
+        ),
+        seed=settings.seed,
+    )
+    total_steps = settings.steps or math.ceil((settings.epochs or 0) * len(dataset) / settings.batch_size)
+    micro_batch = settings.batch_size // settings.accumulate
+    if settings.batch_size % settings.accumulate:
+        raise ValueError(
+            f"{label}.train.accumulate: {settings.accumulate} does not divide batch_size {settings.batch_size}"
+        )
+
+    def batches(start: int):
+        source = TrainBatches(
+            dataset,
+            batch_size=micro_batch,
+            seed=settings.seed,
+            size_divisor=sizing.canvas_multiple_px,
+            short_sides_px=augment.short_sides_px,
+            num_workers=settings.num_workers,
+            pin_memory=device.type == "cuda",
+            rank=ranks.rank,
+            world_size=ranks.world,
+            start_step=start,
+        )
+        for _, batch in source:
+            yield batch
+
+    key = fingerprint(identity, data_identity(data), code_identity(), torch.__version__)
+    optimiser = settings.optimiser
+    return train(
+        task=task,
+        model=model,
+        weights=weights,
+        batches=batches,
+        total_steps=total_steps,
+        optimiser=build_optimiser(
+            task,
+            name=optimiser.name,
+            lr=optimiser.lr,
+            weight_decay=optimiser.weight_decay,
+            norm_bias_weight_decay=optimiser.norm_bias_weight_decay,
+            groups=[ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in optimiser.groups],
+        ),
+        schedule=build_schedule(
+            kind=settings.schedule.kind,
+            total_steps=total_steps,
+            warmup_steps=min(settings.schedule.warmup_steps, total_steps // 2),
+            final_factor=settings.schedule.final_factor,
+            flat_until=max(settings.schedule.warmup_steps, int(settings.schedule.flat_fraction * total_steps)),
+            drop_at=[int(part * total_steps) for part in settings.schedule.drop_fractions],
+            drop_factor=settings.schedule.drop_factor,
+        ),
+        folder=RUNS / f"{label}-{key}",
+        fingerprint=key,
+        seed=settings.seed,
+        device=device,
+        evaluate=validator(data / "val", sizing, device=device) if validate else None,
+        evaluate_every=settings.evaluate_every_steps or max(1, len(dataset) // settings.batch_size),
+        ema_decay=settings.ema.decay if settings.ema else None,
+        ema_warmup_steps=settings.ema.warmup_steps if settings.ema else 0,
+        clip_norm=settings.clip_norm,
+        accumulate=settings.accumulate,
+        precision=settings.precision,
+        channels_last=settings.channels_last,
+        checkpoint_minutes=settings.checkpoint_minutes,
+        steps_per_epoch=max(1, len(dataset) // settings.batch_size),
+        dvclive_folder=RUNS / f"{label}-{key}" / "dvclive",
+        label=label,
+    )
+
+
+def eval_batches(split: Path, sizing: Input, *, batch_size: int, num_workers: int = 0) -> EvalBatches:
+    """Every image of a split once, sized as in training, without augmentation."""
+    transforms = build_transforms(
+        short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch
+    )
+    dataset = DetectionDataset(split, transforms, seed=0)
+    return EvalBatches(dataset, batch_size=batch_size, size_divisor=sizing.canvas_multiple_px, num_workers=num_workers)
+
+
+def validator(
+    split: Path, sizing: Input, *, device: torch.device, batch_size: int = 16
+) -> Callable[[nn.Module], dict[str, float | None]]:
+    """A function from a detector to its main metrics on a split."""
+    truth = load_truth(split)
+    names = DetectionDataset(split, build_transforms(short_side_px=1), seed=0, verify=False).class_names
+
+    def evaluate(model: nn.Module) -> dict[str, float | None]:
+        assert isinstance(model, ThumbnailDetector)
+        batches = eval_batches(split, sizing, batch_size=batch_size)
+        found = detect_batches(model, batches, max_detections=100, device=device, stop=stop_requested)
+        if stop_requested():
+            return {"ap": None}
+        metrics = evaluate_detections(truth, found, class_names=names)
+        return {name: getattr(metrics, name) for name in ("ap", "ap50", "ap_small", "ap_medium", "ap_large")}
+
+    return evaluate
+
+
+def write_history(folder: Path, result: TrainResult) -> None:
+    """The record of a training: history.jsonl, and the tables that `dvc plots` draws, train.csv and evaluation.csv.
+
+    Timings stay out of the tables, so that equal trainings leave equal files there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in result.history))
+    steps = [record for record in result.history if record["kind"] == "train"]
+    names = sorted(steps[0]["terms"]) if steps else []
+    with (folder / "train.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "loss", *names, "lr"])
+        for record in steps:
+            terms = [record["terms"][name] for name in names]
+            writer.writerow([record["step"], record["loss"], *terms, record["lr"]])
+    evaluations = [record for record in result.history if record["kind"] == "evaluation"]
+    with (folder / "evaluation.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        keys = list(evaluations[0]["metrics"]) if evaluations else ["ap"]
+        writer.writerow(["step", *keys])
+        for record in evaluations:
+            writer.writerow([record["step"], *(record["metrics"][key] for key in keys)])
+
+
+def choose_device() -> torch.device:
+    """The CUDA device of this process where there is one, else the CPU."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def data_identity(data: Path) -> str:
+    """A hash of all packed splits: of their indexes, which hold the hashes of shards and annotations."""
+    parts = [read_index(data / split) for split in ("train", "val", "test")]
+    return fingerprint(parts)
+
+
+def code_identity() -> str:
+    """A hash of the source of the layers that decide a training's result."""
+    root = Path(lowres.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for layer in CODE for path in (root / layer).glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
