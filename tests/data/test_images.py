@@ -76,6 +76,13 @@ def test_truncated_file_is_refused(kind, share, picture):
     assert caught.value.reason in ("truncated or damaged", "not an image")
 
 
+def test_damage_that_only_pillow_notices_is_refused(picture):
+    encoded = encode(Image.fromarray(picture(32, 24)), "JPEG")[:-1] + b"\xd8"  # the end marker's last byte
+    assert decode_rgb(encoded).shape == (24, 32, 3)
+    with pytest.raises(BadImageError, match="truncated or damaged"):
+        check(encoded)
+
+
 @pytest.mark.parametrize("encoded", [b"", b"\0" * 100, b"<html>404</html>", b"\xff\xd8\xff", b"GIF89a\1\0\1\0\0\0\0;"])
 def test_what_is_no_image_is_refused(encoded):
     with pytest.raises(BadImageError, match="not an image") as caught:

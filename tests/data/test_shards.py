@@ -53,13 +53,12 @@ def read_all(reader):
     return [bytes(reader[i]) for i in range(len(reader))]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_reader_that_is_in_use_survives_fork_and_spawn(packed, method):
+def test_reader_in_use_can_be_forked_and_pickled(packed):
     reader = ShardReader(packed)
     expected = read_all(reader)
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.map(read_all, [reader, reader]) == [expected, expected]
     assert read_all(pickle.loads(pickle.dumps(reader))) == expected
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(read_all, [reader]) == expected
 
 
 def test_image_larger_than_a_shard_gets_one_of_its_own(tmp_path):

@@ -137,6 +137,15 @@ def test_mosaic_fills_one_canvas_and_its_boxes_cover_its_objects():
     assert max(counts) == 4
 
 
+def test_mosaic_pieces_meet_at_the_centre():
+    white = sample(np.full((40, 40, 3), 255, np.uint8))
+    transform = build_transforms(short_side_px=40, mosaic_probability=1.0, mosaic_scale=(0.2, 0.25))
+    for seed in range(10):
+        x1, y1, x2, y2 = found_box(apply(transform, white, seed).pixels)
+        assert 16 <= x2 - x1 <= 20  # two pieces of 8 to 10 px side by side
+        assert 16 <= y2 - y1 <= 20
+
+
 def test_several_short_sides_are_all_drawn_and_an_override_wins(picture):
     transform = build_transforms(short_side_px=[16, 24, 32])
     thing = sample(picture(10, 10))

@@ -1,8 +1,8 @@
 """From a file's bytes to RGB pixels, and the checks before: what it claims to be, how large, whether it is whole.
 
 Two decoders on purpose. Pillow reads headers without decoding (a decompression bomb is refused at the cost of its
-first bytes) and notices truncated files, which OpenCV fills with grey without a word. OpenCV decodes during training,
-because it is about twice as fast.
+first bytes). OpenCV decodes during training, because it is faster. Both must read an image before it is packed: each
+passes some damage that the other refuses, and OpenCV 4 fills a cut-off JPEG with grey.
 
 Orientation: the EXIF tag is IGNORED. COCO's boxes are in pixels of the array as stored, and an annotation that was
 drawn on the rotated picture shows itself in a swapped width and height, which `check_image` refuses.

@@ -9,7 +9,7 @@ For gradient accumulation over m micro-batches, count micro-batches as steps: th
 """
 
 import functools
-import signal
+import os
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -205,6 +205,6 @@ def _loader(
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)  # one image per worker at a time; a pool inherited over fork would hang
     # Ctrl-C and `timeout` signal the whole group. Stopping is the parent's to decide: a worker that died first would
-    # make it fail in the middle of saving its checkpoint. Workers end when told, and within 5 s of the parent's death.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # make it fail in the middle of saving its checkpoint. So workers leave the group; they end when the parent tells
+    # them, and within 5 s of its death.
+    os.setpgid(0, 0)
