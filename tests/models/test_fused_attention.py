@@ -1,0 +1,256 @@
+"""Fused attention inside transformers models against the same model with the stock attention."""
+
+import copy
+import io
+import logging
+
+import pytest
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForObjectDetection,
+    DeformableDetrConfig,
+    Deimv2Config,
+    DFineConfig,
+    HGNetV2Config,
+    LwDetrConfig,
+    LwDetrViTConfig,
+    ResNetConfig,
+    RTDetrConfig,
+    RTDetrResNetConfig,
+    RTDetrV2Config,
+)
+
+from lowres.models.fused_attention import (
+    FusedCore,
+    fused_attention_disabled,
+    install_fused_attention,
+    remove_fused_attention,
+)
+
+SIZES = [(64, 64), (64, 96)]
+
+
+def deformable_detr(**options):
+    backbone = ResNetConfig(
+        embedding_size=8,
+        hidden_sizes=[8, 12, 16, 20],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    return DeformableDetrConfig(
+        backbone_config=backbone,
+        use_timm_backbone=False,
+        d_model=32,  # group normalisation has 32 groups
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=24,
+        decoder_ffn_dim=24,
+        num_queries=7,
+        two_stage_num_proposals=7,
+        dropout=0.0,
+        auxiliary_loss=True,
+        num_labels=5,
+        **options,
+    )
+
+
+COMMON = {
+    "d_model": 16,
+    "encoder_hidden_dim": 16,
+    "encoder_in_channels": [12, 16, 20],
+    "decoder_in_channels": [16, 16, 16],
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 24,
+    "decoder_ffn_dim": 24,
+    "decoder_layers": 2,
+    "num_queries": 7,
+    "num_denoising": 6,
+    "num_labels": 5,
+    "hidden_expansion": 0.5,
+    "freeze_backbone_batch_norms": False,
+}
+
+
+def rt_detr_backbone():
+    return RTDetrResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 1, 1], layer_type="basic", out_indices=[2, 3, 4]
+    )
+
+
+def hgnet_backbone():
+    return HGNetV2Config(
+        stem_channels=[3, 4, 8],
+        stage_in_channels=[8, 8, 12, 16],
+        stage_mid_channels=[4, 4, 8, 8],
+        stage_out_channels=[8, 12, 16, 20],
+        stage_num_blocks=[1, 1, 1, 1],
+        stage_numb_of_layers=[1, 1, 1, 1],
+        hidden_sizes=[8, 12, 16, 20],
+        depths=[1, 1, 1, 1],
+        out_indices=[2, 3, 4],
+    )
+
+
+CONFIGS = {
+    "deformable_detr": deformable_detr,
+    "deformable_detr_refine": lambda: deformable_detr(with_box_refine=True),
+    "deformable_detr_two_stage": lambda: deformable_detr(with_box_refine=True, two_stage=True),
+    "rt_detr": lambda: RTDetrConfig(backbone_config=rt_detr_backbone(), **COMMON),
+    "rt_detr_v2": lambda: RTDetrV2Config(backbone_config=rt_detr_backbone(), **COMMON),
+    "d_fine": lambda: DFineConfig(
+        backbone_config=hgnet_backbone(), decoder_n_points=[3, 6, 2], eval_idx=-1, depth_mult=0.34, **COMMON
+    ),
+    "deimv2": lambda: Deimv2Config(backbone_config=hgnet_backbone(), depth_mult=0.34, **COMMON),
+    "lw_detr": lambda: LwDetrConfig(
+        backbone_config=LwDetrViTConfig(
+            hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=64, num_windows=4, out_indices=[1, 2]
+        ),
+        projector_scale_factors=[2.0, 0.5],
+        d_model=16,
+        decoder_layers=2,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_ffn_dim=24,
+        num_queries=7,
+        group_detr=2,
+        num_labels=5,
+    ),
+}
+EXPECTED_COUNT = {"deformable_detr": 4, "deformable_detr_refine": 4, "deformable_detr_two_stage": 4}
+
+
+def build(name: str) -> nn.Module:
+    """A tiny model with random weights, its sampling points moved off the pixel centres they start on.
+
+    On a pixel's centre the derivative of bilinear sampling has two sides, and which one is taken depends on the last bit.
+    """
+    torch.manual_seed(0)
+    model = AutoModelForObjectDetection.from_config(CONFIGS[name]())
+    for module_name, module in model.named_modules():
+        if module_name.endswith("sampling_offsets"):
+            nn.init.normal_(module.weight, std=0.3)
+            nn.init.normal_(module.bias, std=1.0)
+        if module_name.endswith("attention_weights"):
+            nn.init.normal_(module.weight, std=0.3)
+    return model
+
+
+def run(model: nn.Module, size: tuple[int, int]):
+    height, width = size
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randn(2, 3, height, width, generator=generator)
+    labels = [
+        {"class_labels": torch.tensor([1, 4]), "boxes": torch.tensor([[0.3, 0.4, 0.2, 0.3], [0.7, 0.6, 0.3, 0.2]])},
+        {"class_labels": torch.tensor([2]), "boxes": torch.tensor([[0.5, 0.5, 0.6, 0.4]])},
+    ]
+    torch.manual_seed(2)  # denoising draws noise
+    return model(pixel_values=pixels, labels=labels)
+
+
+def parameter_gradients(model: nn.Module, size: tuple[int, int]) -> dict[str, torch.Tensor]:
+    model.zero_grad(set_to_none=True)
+    run(model, size).loss.backward()
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+# The windows of LW-DETR's backbone are square.
+CASES = [(name, size) for name in CONFIGS for size in SIZES if name != "lw_detr" or size[0] == size[1]]
+
+
+@pytest.mark.parametrize(("name", "size"), CASES)
+def test_outputs_and_parameter_gradients_equal_stock(name, size):
+    model = build(name)
+    for training in (False, True):
+        model.train(training)
+        state = copy.deepcopy(model.state_dict())  # batch norm moves in training
+        stock = run(model, size)
+        stock_gradients = parameter_gradients(model, size) if training else {}
+
+        model.load_state_dict(state)
+        assert install_fused_attention(model) == EXPECTED_COUNT.get(name, 2)
+        fused = run(model, size)
+        fused_gradients = parameter_gradients(model, size) if training else {}
+        assert remove_fused_attention(model) == EXPECTED_COUNT.get(name, 2)
+
+        torch.testing.assert_close(fused.logits, stock.logits, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(fused.pred_boxes, stock.pred_boxes, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(fused.loss, stock.loss, rtol=1e-4, atol=1e-5)
+        assert fused_gradients.keys() == stock_gradients.keys()
+        for key, gradient in fused_gradients.items():
+            scale = max(1.0, stock_gradients[key].abs().max().item())
+            torch.testing.assert_close(gradient, stock_gradients[key], rtol=1e-4, atol=1e-5 * scale, msg=key)
+        if training:
+            assert any("sampling_offsets" in key and grad.abs().sum() > 0 for key, grad in fused_gradients.items())
+
+
+@pytest.mark.parametrize("name", ["deformable_detr", "rt_detr_v2", "d_fine"])
+def test_the_fused_function_is_the_one_that_runs(name, monkeypatch):
+    model = build(name).eval()
+    install_fused_attention(model)
+
+    def refuse(*arguments, **options):
+        raise AssertionError("stock path")
+
+    monkeypatch.setattr(torch.nn.functional, "grid_sample", refuse)
+    run(model, (64, 64))
+    with fused_attention_disabled(model), pytest.raises(AssertionError, match="stock path"):
+        run(model, (64, 64))
+    run(model, (64, 64))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_installation_leaves_weights_names_copies_and_pickles_intact(name):
+    model = build(name).eval()
+    keys = list(model.state_dict())
+    install_fused_attention(model)
+    assert list(model.state_dict()) == keys
+    build(name).load_state_dict(model.state_dict())
+
+    others = [copy.deepcopy(model)]
+    if name != "lw_detr":  # its backbone holds local functions, which no pickle takes, from the start
+        buffer = io.BytesIO()
+        torch.save(model, buffer)  # before any forward: others of transformers get such functions then
+        buffer.seek(0)
+        others.append(torch.load(buffer, weights_only=False))
+    expected = run(model, (64, 64)).logits
+    for other in others:
+        assert install_fused_attention(other) == 0, "it came along"
+        torch.testing.assert_close(run(other, (64, 64)).logits, expected, rtol=1e-4, atol=1e-5)
+        assert remove_fused_attention(other) == EXPECTED_COUNT.get(name, 2)
+    assert install_fused_attention(model) == 0, "removing it from a copy left the original alone"
+
+
+@pytest.mark.parametrize("name", ["deformable_detr", "rt_detr_v2", "d_fine"])
+def test_other_models_of_the_same_class_keep_stock(name):
+    model, other = build(name), build(name)
+    install_fused_attention(model)
+    assert remove_fused_attention(other) == 0
+    assert remove_fused_attention(model) == EXPECTED_COUNT.get(name, 2)
+    assert remove_fused_attention(model) == 0
+    assert not any(isinstance(module, FusedCore) for module in model.modules())
+
+
+@pytest.mark.parametrize("family", ["rt_detr_v2", "d_fine"])
+def test_discrete_sampling_stays_stock_and_is_named(family, caplog):
+    config = CONFIGS[family]()
+    config.decoder_method = "discrete"
+    model = AutoModelForObjectDetection.from_config(config)
+    with caplog.at_level(logging.WARNING):
+        assert install_fused_attention(model) == 0
+    assert "encoder_attn" in caplog.text
+
+
+def test_disabling_what_was_never_installed_installs_nothing():
+    model = build("rt_detr_v2")
+    with fused_attention_disabled(model):
+        pass
+    assert remove_fused_attention(model) == 0
+
+
+def test_a_model_without_deformable_attention_is_left_alone():
+    assert install_fused_attention(nn.Sequential(nn.Linear(2, 2))) == 0
