@@ -1,5 +1,6 @@
 """Processes of their own for the tests to kill: forked from a server that has imported PyTorch once, as that takes seconds."""
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -33,12 +34,18 @@ def exit_code(process: BaseProcess, *, within_seconds: float = 60.0) -> int:
 
 
 def wait_for_a_step(process: BaseProcess, folder: Path) -> None:
-    """Return when this process has finished a step, or has ended."""
-    history = folder / "history.jsonl"
-    before = history.stat().st_mtime_ns if history.exists() else 0
-    deadline = time.monotonic() + 60.0
-    while process.is_alive() and not (
-        history.exists() and history.stat().st_mtime_ns > before and history.stat().st_size
-    ):
-        assert time.monotonic() < deadline, "no step in a minute"
+    """Return when this process has gone a step further than any before it, or has ended."""
+    before = steps_done(folder)
+    deadline = time.monotonic() + 120.0
+    while process.is_alive() and steps_done(folder) <= before:
+        if time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError("no step in two minutes")
         time.sleep(0.005)
+
+
+def steps_done(folder: Path) -> int:
+    """The last step in the history; a line that is just being written does not count."""
+    history = folder / "history.jsonl"
+    lines = history.read_text().split("\n")[:-1] if history.exists() else []
+    return json.loads(lines[-1])["step"] if lines else 0

@@ -3,7 +3,7 @@
 import pytest
 from kill_runs import finish, killed_until_done
 
-STEPS = 60
+STEPS = 30
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,11 @@ def _ignore_signals(worker: int) -> None:
 
 
 def batches_from(first: int, *, workers: int = 0) -> Iterator[Batch]:
-    return iter(DataLoader(_Batches(first), batch_size=None, num_workers=workers, worker_init_fn=_ignore_signals))
+    # Forked, as by default: a worker that another start method puts under a server outlives a killed trainer.
+    context = "fork" if workers else None
+    dataset = _Batches(first)
+    options = {"num_workers": workers, "worker_init_fn": _ignore_signals, "multiprocessing_context": context}
+    return iter(DataLoader(dataset, batch_size=None, **options))
 
 
 def evaluate_tiny(model: nn.Module) -> dict[str, float]:
