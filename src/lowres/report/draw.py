@@ -50,7 +50,7 @@ def draw_boxes(
 
     `image` is uint8 [h, w, 3], RGB; boxes are in its pixels, [n, 4]; `labels` index `class_names`; `scores` in [0, 1]
     are written after the name unless NaN. `colour_by="outcome"` colours by `outcomes` (keys of `OUTCOME_COLOURS`);
-    missed objects are then dashed and without a label. `scale=None` takes `drawing_scale`; `font_px` is the text's height.
+    missed objects are then dashed and without a label. `scale=None` takes `drawing_scale`; `font_px` is the text size.
     Raises `ValueError` for another kind of image, for lengths that disagree, and for a label without a name.
     """
     boxes, names = _checked(image, boxes_xyxy_px, labels, class_names)
@@ -92,6 +92,13 @@ def drawing_scale(height: int, width: int, at_least_px: int = 640) -> int:
     return max(1, -(-at_least_px // max(height, width, 1)))
 
 
+def overlap(first: Rect, second: Rect) -> float:
+    """Common area of two rectangles (left, top, right, bottom)."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    return max(0.0, width) * max(0.0, height)
+
+
 def _checked(
     image: np.ndarray, boxes_xyxy_px: np.ndarray, labels: Sequence[int] | np.ndarray, class_names: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
@@ -123,29 +130,21 @@ def _area(corners: tuple[int, int, int, int]) -> int:
 
 
 def _rectangle(canvas: np.ndarray, corners: tuple[int, int, int, int], colour: Rgb, line: int, *, dashed: bool) -> None:
+    """Rings of one pixel around the box, dark ones inmost and outmost; the box itself, often few pixels, stays free."""
     left, top, right, bottom = corners
-    grow = line // 2  # the line lies outside, so that a box of few pixels is not painted over
-    first, last = (left - grow - 1, top - grow - 1), (right + grow + 1, bottom + grow + 1)
-    if not dashed:
-        cv2.rectangle(canvas, first, last, _RIM, line + 2)
-        cv2.rectangle(canvas, first, last, colour, line)
-        return
-    for width, paint in ((line + 2, _RIM), (line, colour)):
-        for start, end in _dashes(first, last, 4 * line):
-            cv2.line(canvas, start, end, paint, width)
-
-
-def _dashes(
-    first: tuple[int, int], last: tuple[int, int], length: int
-) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    pieces = []
-    for y in (first[1], last[1]):
-        for x in range(first[0], last[0], 2 * length):
-            pieces.append(((x, y), (min(x + length, last[0]), y)))
-    for x in (first[0], last[0]):
-        for y in range(first[1], last[1], 2 * length):
-            pieces.append(((x, y), (x, min(y + length, last[1]))))
-    return pieces
+    dash = 4 * line
+    for ring in (1, line + 2, *range(2, line + 2)):
+        paint = colour if 1 < ring < line + 2 else _RIM
+        first, last = (left - ring, top - ring), (right + ring, bottom + ring)
+        if not dashed:
+            cv2.rectangle(canvas, first, last, paint)
+            continue
+        for x in range(left - line - 2, last[0], 2 * dash):
+            for y in (first[1], last[1]):
+                cv2.line(canvas, (max(x, first[0]), y), (min(x + dash, last[0]), y), paint)
+        for y in range(top - line - 2, last[1], 2 * dash):
+            for x in (first[0], last[0]):
+                cv2.line(canvas, (x, max(y, first[1])), (x, min(y + dash, last[1])), paint)
 
 
 def _with_labels(
@@ -159,7 +158,10 @@ def _with_labels(
     pad = max(2, round(font.size / 6))
     ascent, descent = font.getmetrics()
     placed: list[Rect] = []
-    for index, text, colour in labels:
+    for index, full_text, colour in labels:
+        text = full_text
+        while len(text) > 4 and font.getlength(text) > 0.6 * canvas.shape[1]:
+            text = text[: len(text) // 2 - 1] + "…" + text[len(text) // 2 + 1 :]
         size = (font.getlength(text) + 2 * pad, ascent + descent + pad)
         others = [box for i, box in enumerate(corners) if i != index]
         rect = _free_place(corners[index], size, placed, others, picture.size)
@@ -195,18 +197,12 @@ def _free_place(
         x = min(max(x, 0.0), max(0.0, canvas_wh[0] - width - 1))
         y = min(max(y, 0.0), max(0.0, canvas_wh[1] - height - 1))
         rect = (x, y, x + width, y + height)
-        cost = 3 * sum(_overlap(rect, label) for label in labels) + sum(_overlap(rect, other) for other in boxes)
-        cost += 2 * _overlap(rect, box)
+        cost = 3 * sum(overlap(rect, label) for label in labels) + sum(overlap(rect, other) for other in boxes)
+        cost += 2 * overlap(rect, box)
         if best is None or cost < best[0]:
             best = (cost, rect)
     assert best is not None
     return best[1]
-
-
-def _overlap(first: Rect, second: Rect) -> float:
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    return max(0.0, width) * max(0.0, height)
 
 
 @lru_cache(maxsize=16)

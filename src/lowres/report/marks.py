@@ -1,27 +1,45 @@
 """What all figures share: the colour, dash and marker of each row, and a few measures."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from lowres.report import svg
 
-_STYLES = {  # row key: colour, dash, marker
-    "teacher": (svg.TEACHER, (0, ()), "o"),
-    "teacher_bicubic": (svg.BICUBIC, (0, (1.2, 1.6)), "s"),
-    "student": (svg.STUDENT, (0, ()), "D"),
+
+@dataclass(frozen=True)
+class Style:
+    """How a row looks everywhere: three signs, so that grey print and colour-blind eyes tell the rows apart too."""
+
+    colour: str  # a sentinel of `svg`
+    dashes: tuple[float, ...]  # in line widths, matplotlib's way; empty is a full line
+    marker: str  # matplotlib's
+    outline: str  # the marker as an SVG path around (0, 0), for the legend
+
+    @property
+    def linestyle(self) -> tuple[float, tuple[float, ...]]:
+        """Matplotlib's form of the dashes."""
+        return (0, self.dashes)
+
+
+_CIRCLE, _SQUARE, _DIAMOND = "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "M-4.5 -4.5h9v9h-9z", "M0 -6L6 0L0 6L-6 0z"
+_UP, _DOWN, _PLUS = "M0 -5.5L5.5 5H-5.5z", "M0 5.5L5.5 -5H-5.5z", "M-2 -5h4v3h3v4h-3v3h-4v-3h-3v-4h3z"
+_STYLES = {
+    "teacher": Style(svg.TEACHER, (5, 2), "o", _CIRCLE),
+    "teacher_bicubic": Style(svg.BICUBIC, (1.2, 1.6), "s", _SQUARE),
+    "student": Style(svg.STUDENT, (), "D", _DIAMOND),
 }
 _OTHER_STYLES = (
-    (svg.OTHER1, (0, (5, 2)), "^"),
-    (svg.OTHER2, (0, (3, 1.5, 1, 1.5)), "v"),
-    (svg.OTHER3, (0, (2, 1)), "P"),
+    Style(svg.OTHER1, (3, 1.5, 1, 1.5), "^", _UP),
+    Style(svg.OTHER2, (2, 1), "v", _DOWN),
+    Style(svg.OTHER3, (6, 1.5, 1, 1.5), "P", _PLUS),
 )
 
 
-def row_styles(keys: Sequence[str]) -> dict[str, tuple[str, Any, str]]:
-    """Colour (a sentinel of `svg`), dash pattern and marker of each row."""
+def row_styles(keys: Sequence[str]) -> dict[str, Style]:
+    """The look of each row; beyond the three known keys, further looks in order, which repeat after three."""
     others = [key for key in keys if key not in _STYLES]
-    return {key: _STYLES[key] for key in keys if key in _STYLES} | {
-        key: _OTHER_STYLES[index % len(_OTHER_STYLES)] for index, key in enumerate(others)
+    return {
+        key: _STYLES[key] if key in _STYLES else _OTHER_STYLES[others.index(key) % len(_OTHER_STYLES)] for key in keys
     }
 
 

@@ -33,16 +33,14 @@ def render_page(data: ReportData) -> str:
         "data": data,
         "summary": wording.summary(data.rows, data.drop_rate),
         "key_figures": wording.key_figures(data.rows, data.drop_rate),
-        "rows": [
-            {"title": row.title, "input": wording.pixels(row.input_px), "colour": colour}
-            for row, colour in _coloured(data.rows)
-        ],
+        "rows": _legend(data.rows),
         "evaluated_on": tables.evaluated_on(data.rows),
         "accuracy": tables.accuracy_lines(data),
         "cost": tables.cost_lines(data.rows),
         "threads": sorted(
             {f"{t:.0f}" for row in data.rows if (t := wording.finite(row.cost.get("threads"))) is not None}
         ),
+        "frontier": tables.frontier_table(data),
         "sizes": tables.size_table(data.rows),
         "classes": tables.class_table(data),
         "figures": {name: [Markup(drawing) for drawing in drawings] for name, drawings in figures.items()},
@@ -67,9 +65,6 @@ def render_page(data: ReportData) -> str:
 
 def _figures(data: ReportData, keys: Sequence[str]) -> dict[str, list[str]]:
     """Drawings by place on the page; a place without one is an empty list."""
-    recall_curves = [
-        plots.precision_recall(name, title, curves, keys) for name, title, curves in _curves_by_size(data.pr_curves)
-    ]
     matrices = []
     for key, counts in data.confusion.items():
         matrix = np.asarray(counts)
@@ -82,10 +77,11 @@ def _figures(data: ReportData, keys: Sequence[str]) -> dict[str, list[str]]:
         "cost": [
             plots_cost.accuracy_against_cost(data.frontier, keys, quantity="multiply_adds"),
             plots_cost.accuracy_against_cost(data.frontier, keys, quantity="latency_ms"),
-            plots_cost.latency_parts(data.rows),
         ],
+        "time": [plots_cost.latency_parts(data.rows)],
         "sizes": [plots.ap_by_thumbnail_size(data.rows), plots.ap_by_class(data.rows, data.class_names)],
-        "recall": recall_curves,
+        "recall": _curves_by_size(data.pr_curves, on_thumbnail=False),
+        "recall_on_thumbnail": _curves_by_size(data.pr_curves, on_thumbnail=True),
         "confusion": matrices,
         "training": [
             plots_training.ap_over_steps(data.histories),
@@ -95,33 +91,39 @@ def _figures(data: ReportData, keys: Sequence[str]) -> dict[str, list[str]]:
     return {place: [drawing for drawing in found if drawing] for place, found in drawings.items()}
 
 
-def _curves_by_size(
-    pr_curves: Mapping[str, Mapping[str, Any]],
-) -> Iterator[tuple[str, str, dict[str, tuple[Sequence[float], Sequence[float]]]]]:
-    """Name, title and curves at IoU 0.5 of each row: all objects, then by area, then by size on the thumbnail."""
-    found: dict[tuple[str, str], dict[str, tuple[Sequence[float], Sequence[float]]]] = {("all", "All objects"): {}}
-
-    def add(name: str, title: str, key: str, recall: Sequence[float], curve: Mapping[str, Any] | None) -> None:
-        lines = found.setdefault((name, title), {})
-        if curve:
-            lines[key] = (recall, curve["iou_50"])
-
+def _curves_by_size(pr_curves: Mapping[str, Mapping[str, Any]], *, on_thumbnail: bool) -> list[str | None]:
+    """Precision over recall at IoU 0.5: all objects and those of each area, or by size on the thumbnail."""
+    found: dict[tuple[str, str], dict[str, tuple[Sequence[float], Sequence[float]]]] = {}
     for key, curves in pr_curves.items():
-        recall = curves["recall"]
-        add("all", "All objects", key, recall, curves.get("overall"))
-        for size, curve in (curves.get("by_area") or {}).items():
-            add(size, f"{size.capitalize()} objects", key, recall, curve)
-        for size in curves.get("by_thumbnail_size") or []:
-            title = wording.bin_title(size["low_px"], size["high_px"])
-            add(f"bin-{size['low_px']}", f"{title[0].upper()}{title[1:]} on the thumbnail", key, recall, size["curve"])
-    for (name, title), lines in found.items():
-        if lines:
-            yield name, title, lines
+        if on_thumbnail:
+            parts = [
+                (f"thumbnail-{size['low_px']}", wording.bin_title(size["low_px"], size["high_px"]), size["curve"])
+                for size in curves.get("by_thumbnail_size") or []
+            ]
+        else:
+            by_area = (curves.get("by_area") or {}).items()
+            parts = [("all", "all", curves.get("overall")), *((size, size, curve) for size, curve in by_area)]
+        for name, title, curve in parts:
+            lines = found.setdefault((name, title[0].upper() + title[1:]), {})
+            if curve:
+                lines[key] = (curves["recall"], curve["iou_50"])
+    keys = list(pr_curves)
+    return [plots.precision_recall(name, title, lines, keys) for (name, title), lines in found.items()]
 
 
-def _coloured(rows: Sequence[Row]) -> list[tuple[Row, str]]:
+def _legend(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Each row's title, input and look, for the legends and the heads of the tables."""
     styles = row_styles([row.key for row in rows])
-    return [(row, svg.css_variable(styles[row.key][0])) for row in rows]
+    return [
+        {
+            "title": row.title,
+            "input": wording.pixels(row.input_px),
+            "colour": svg.css_variable(styles[row.key].colour),
+            "dash": " ".join(f"{2 * length:g}" for length in styles[row.key].dashes),
+            "marker": styles[row.key].outline,
+        }
+        for row in rows
+    ]
 
 
 def _absent(data: ReportData, figures: Mapping[str, list[str]], pictures: Sequence[Picture]) -> Iterator[str]:

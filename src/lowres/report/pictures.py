@@ -135,7 +135,7 @@ def _drawn(
         image, places, scale = image.repeat(scale, axis=0).repeat(scale, axis=1), places * scale, 1
     drawn = draw_boxes(
         image, places, boxes.labels, data.class_names, boxes.scores, "outcome", scale, outcomes=boxes.outcomes,
-        font_px=_FONT_PX,
+        font_px=_FONT_PX if len(boxes.labels) <= 8 else _FONT_PX * 2 // 3,
     )  # fmt: skip
     names = _listed([data.class_names[int(label)] for label in boxes.labels])
     alternative = f"{title}, image {example.truth.image_id}: {caption}{': ' + names if names else ''}"

@@ -23,7 +23,7 @@ def precision_recall(
 ) -> str | None:
     """Precision over recall, one line per row; `curves` {row key: (recall, precision)}."""
     styles = row_styles(keys)
-    figure = svg.new_figure(280, 250)
+    figure = svg.new_figure(205, 190)
     axes = figure.add_subplot()
     drawn = []
     for key, (recall, precision) in curves.items():
@@ -31,8 +31,8 @@ def precision_recall(
             [[x, y] for x, y in zip(recall, precision, strict=True) if finite(x) is not None and finite(y) is not None]
         )
         if len(points):
-            colour, dash, _ = styles[key]
-            axes.plot(points[:, 0], points[:, 1], color=colour, linestyle=dash, drawstyle="steps-pre")
+            style = styles[key]
+            axes.plot(points[:, 0], points[:, 1], color=style.colour, linestyle=style.linestyle, linewidth=1.8)
             drawn.append(key)
     if not drawn:
         return None
@@ -51,7 +51,7 @@ def ap_by_thumbnail_size(rows: Sequence[Row]) -> str | None:
     if not bins:
         return None
     styles = row_styles([row.key for row in rows])
-    figure = svg.new_figure(440, 260)
+    figure = svg.new_figure(380, 250)
     axes = figure.add_subplot()
     share = 0.82 / len(rows)
     top = 0.05
@@ -61,9 +61,9 @@ def ap_by_thumbnail_size(rows: Sequence[Row]) -> str | None:
             value = by_bin.get((size["low_px"], size["high_px"]))
             x = index + (position - (len(rows) - 1) / 2) * share
             if value is not None:
-                axes.bar(x, value, width=share * 0.92, color=styles[row.key][0])
+                axes.bar(x, value, width=share * 0.92, color=styles[row.key].colour)
                 top = max(top, value)
-            text = "–" if value is None else f"{value:.2f}".removeprefix("0")
+            text = "–" if value is None else f"{value:.2f}".removeprefix("0") if len(rows) <= 3 else ""
             axes.annotate(text, (x, value or 0), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=9)
     labels = [f"{_short_bin(b['low_px'], b['high_px'])}\n{count(b.get('num_objects'))} objects" for b in bins]
     axes.set_xticks(range(len(bins)), labels, fontsize=9)
@@ -76,7 +76,7 @@ def ap_by_thumbnail_size(rows: Sequence[Row]) -> str | None:
 
 @mpl.rc_context(svg.STYLE)
 def ap_by_class(rows: Sequence[Row], class_names: Sequence[str]) -> str | None:
-    """One line per class, from the lowest to the highest AP of the rows, the hardest class for the last row on top."""
+    """One line per class with all rows' APs; on top the class that is hardest for the student, or for the last row."""
     table = {
         name: {row.key: finite(((row.metrics.get("per_class") or {}).get(name) or {}).get("ap")) for row in rows}
         for name in class_names
@@ -84,19 +84,26 @@ def ap_by_class(rows: Sequence[Row], class_names: Sequence[str]) -> str | None:
     known = {name: values for name, values in table.items() if any(v is not None for v in values.values())}
     if not known:
         return None
-    order = sorted(known, key=lambda name: _value_of_last(known[name]))
+    order = sorted(known, key=lambda name: _value_of_student(known[name]))
     shown = order if len(order) <= _MOST_CLASSES else [*order[: _MOST_CLASSES // 2], *order[-_MOST_CLASSES // 2 :]]
     styles = row_styles([row.key for row in rows])
-    figure = svg.new_figure(440, 76 + 22 * len(shown))
+    figure = svg.new_figure(370, 76 + 22 * len(shown))
     axes = figure.add_subplot()
     for y, name in enumerate(shown):
         values = [value for value in known[name].values() if value is not None]
         axes.plot([min(values), max(values)], [y, y], color=svg.GRID, linewidth=4, zorder=1)
         for key, value in known[name].items():
             if value is not None:
-                colour, _, marker = styles[key]
+                style = styles[key]
                 axes.plot(
-                    value, y, marker, color=colour, markersize=8, markeredgecolor=svg.CARD, zorder=2, clip_on=False
+                    value,
+                    y,
+                    style.marker,
+                    color=style.colour,
+                    markersize=8,
+                    markeredgecolor=svg.CARD,
+                    zorder=2,
+                    clip_on=False,
                 )
     if len(shown) < len(order):
         axes.axhline(_MOST_CLASSES // 2 - 0.5, color=svg.MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
@@ -105,7 +112,10 @@ def ap_by_class(rows: Sequence[Row], class_names: Sequence[str]) -> str | None:
     axes.set(xlim=(0, 1), ylim=(len(shown) - 0.4, -0.6), xlabel="AP")
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    axes.set_title("AP by class")
+    half = _MOST_CLASSES // 2
+    axes.set_title(
+        "AP by class" + (f": {half} lowest, {half} highest of {len(order)}" if len(shown) < len(order) else "")
+    )
     described = "Average precision of each class; the numbers are in the table below."
     return svg.inline_svg(figure, name="ap-class", description=described)
 
@@ -151,9 +161,9 @@ def confusion_heat_map(name: str, title: str, counts: np.ndarray, class_names: S
     return svg.inline_svg(figure, name=f"confusion-{identifier(name)}", description=described)
 
 
-def _value_of_last(values: Mapping[str, float | None]) -> float:
-    known = [value for value in values.values() if value is not None]
-    return known[-1]
+def _value_of_student(values: Mapping[str, float | None]) -> float:
+    student = values.get("student")
+    return student if student is not None else [value for value in values.values() if value is not None][-1]
 
 
 def _short_bin(low_px: float, high_px: float | None) -> str:

@@ -8,8 +8,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lowres.report import svg
 from lowres.report.contents import FrontierPoint, Row
-from lowres.report.marks import clipped, head_room, row_styles
+from lowres.report.draw import Rect, overlap
+from lowres.report.marks import Style, clipped, head_room, row_styles
 from lowres.report.wording import count, finite, latency_ms
+
+_NEUTRAL = Style(svg.MUTED, (), "o", "")  # models that are no row of this run
+_QUANTITIES = {  # title, axis
+    "multiply_adds": ("AP against multiply-adds", "multiply-adds of one image"),
+    "latency_ms": ("AP against time", "milliseconds from JPEG bytes to boxes (p50)"),
+}
 
 
 @mpl.rc_context(svg.STYLE)
@@ -23,7 +30,7 @@ def accuracy_against_cost(points: Sequence[FrontierPoint], keys: Sequence[str], 
     if not known:
         return None
     styles = row_styles(keys)
-    figure = svg.new_figure(440, 310)
+    figure = svg.new_figure(370, 280)
     axes = figure.add_subplot()
     axes.set_xscale("log")
     costs = [cost for cost, _, _ in known]
@@ -36,30 +43,19 @@ def accuracy_against_cost(points: Sequence[FrontierPoint], keys: Sequence[str], 
             best = ap
     axes.step(*zip(*front), where="post", color=svg.MUTED, linewidth=1, linestyle=(0, (3, 3)))
     for cost, ap, point in known:
-        colour, _, marker = styles.get(point.key or "", (svg.MUTED, None, "o"))
-        axes.plot(cost, ap, marker, color=colour, markersize=10 if point.key else 6, markeredgecolor=svg.CARD)
-    unit = {"multiply_adds": "multiply-adds of one image", "latency_ms": "milliseconds from JPEG bytes to boxes (p50)"}[
-        quantity
-    ]
+        style = styles.get(point.key or "", _NEUTRAL)
+        axes.plot(
+            cost, ap, style.marker, color=style.colour, markersize=10 if point.key else 6, markeredgecolor=svg.CARD
+        )
+    title, unit = _QUANTITIES[quantity]
     axes.set(xlabel=unit, ylabel="AP")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(
-            lambda value, _: (
-                count(value).replace(".00", "").replace(".0", "") if quantity == "multiply_adds" else f"{value:g}"
-            )
-        )
-    )
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title("AP against " + {"multiply_adds": "multiply-adds", "latency_ms": "time"}[quantity])
-    _place_labels(
-        axes,
-        [
-            (cost, ap, point.title, styles[point.key][0] if point.key in styles else svg.MUTED)
-            for cost, ap, point in known
-        ],
-    )
-    described = f"{axes.get_title()}: " + "; ".join(f"{p.title} {ap:.2f} at {count(c)}" for c, ap, p in known)
+    axes.set_title(title)
+    rows_first = sorted(known, key=lambda item: (item[2].key is None, -item[1]))
+    _place_labels(axes, [(cost, ap, p.title, styles.get(p.key or "", _NEUTRAL).colour) for cost, ap, p in rows_first])
+    described = f"{title}: " + "; ".join(f"{p.title} {ap:.2f} at {count(c)}" for c, ap, p in known)
     return svg.inline_svg(figure, name=f"frontier-{quantity.replace('_', '-')}", description=described)
 
 
@@ -70,14 +66,14 @@ def latency_parts(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     styles = row_styles([row.key for row in rows])
-    figure = svg.new_figure(440, 70 + 46 * len(known))
+    figure = svg.new_figure(370, 70 + 46 * len(known))
     axes = figure.add_subplot()
     longest = 0.0
     for y, row in enumerate(known):
         left = 0.0
         for part, opacity in (("decode", 0.35), ("resize", 0.6), ("model", 1.0)):
             value = latency_ms(row.cost, part) or 0.0
-            axes.barh(y, value, left=left, height=0.46, color=styles[row.key][0], alpha=opacity)
+            axes.barh(y, value, left=left, height=0.46, color=styles[row.key].colour, alpha=opacity)
             left += value
         total, slow = latency_ms(row.cost, "total") or left, latency_ms(row.cost, "total", "p99_ms")
         if slow is not None:
@@ -97,45 +93,34 @@ def latency_parts(rows: Sequence[Row]) -> str | None:
     return svg.inline_svg(figure, name="latency", description=described)
 
 
+def _tick(value: float) -> str:
+    """1e9 as 1 G, 0.5 as 0.5: a round number of an axis."""
+    return count(value).replace(".00", "").replace(".0", "") if value >= 1000 else f"{value:g}"
+
+
 def _place_labels(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each point's title where it covers least of the points and of the titles before it."""
-    figure = axes.figure
-    figure.canvas.draw()
+    """Write each point's title where it covers no point and no title before it; without such a place, leave it out."""
+    axes.figure.canvas.draw()
     frame = axes.get_window_extent()
     dots = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
+    taken: list[Rect] = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
     for (x, y), (cost, ap, title, colour) in zip(dots, labels, strict=True):
         text = clipped(title, 34)
-        width, height = 5.6 * len(text), 12.0
-        best = None
+        width, height = 5.7 * len(text), 12.0
+        left, middle, right = -9 - width, -width / 2, 9
+        best: tuple[float, Rect] | None = None
         for dx, dy in (
-            (9, -5),
-            (-9 - width, -5),
-            (-width / 2, 9),
-            (-width / 2, -21),
-            (7, 6),
-            (7, -17),
-            (-7 - width, 6),
-            (-7 - width, -17),
-            (-width / 2, 22),
-            (-width / 2, -34),
-        ):
+            (right, -5), (left, -5), (middle, 9), (middle, -21), (right, 6), (right, -17), (left, 6), (left, -17),
+        ):  # fmt: skip
             rect = (x + dx, y + dy, x + dx + width, y + dy + height)
-            outside = (
-                max(0.0, frame.x0 - rect[0])
-                + max(0.0, rect[2] - frame.x1)
-                + 3 * max(0.0, rect[3] - frame.y1)
-                + 3 * max(0.0, frame.y0 - rect[1])
-            )
-            covered = sum(
-                max(0.0, min(rect[2], other[2]) - max(rect[0], other[0]))
-                * max(0.0, min(rect[3], other[3]) - max(rect[1], other[1]))
-                for other in taken
-            )
-            if best is None or 10 * outside + covered < best[0]:
-                best = (10 * outside + covered, rect, (dx, dy))
-        assert best is not None
+            inside = overlap(rect, (frame.x0, frame.y0, frame.x1, frame.y1))
+            cost_of_place = 4 * (width * height - inside) + sum(overlap(rect, other) for other in taken)
+            if best is None or cost_of_place < best[0] - 1e-6:
+                best = (cost_of_place, rect)
+        if best is None or best[0] > 0.1 * width * height:
+            continue
         taken.append(best[1])
+        offset = best[1][0] - x, best[1][1] - y
         axes.annotate(
-            text, (cost, ap), xytext=best[2], textcoords="offset points", fontsize=10, color=colour, gid="halo"
+            text, (cost, ap), xytext=offset, textcoords="offset points", fontsize=10, color=colour, gid="halo"
         )

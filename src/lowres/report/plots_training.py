@@ -36,7 +36,7 @@ def loss_curves(stage: str, records: Sequence[Mapping[str, Any]]) -> str | None:
     wide = [*panels.items(), *rates.items()]
     pairs = [list(small.items())[i : i + 2] for i in range(0, len(small), 2)]
     heights = [150.0] * len(panels) + [92.0] * len(pairs) + [70.0] * len(rates)
-    figure = svg.new_figure(420, sum(heights) + 24)
+    figure = svg.new_figure(370, sum(heights) + 24)
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     for index, (name, (steps, values)) in enumerate(wide):
         position = index if index < len(panels) else len(heights) - 1
@@ -48,7 +48,6 @@ def loss_curves(stage: str, records: Sequence[Mapping[str, Any]]) -> str | None:
         for column, (name, (steps, values)) in enumerate(pair):
             axes = figure.add_subplot(grid[len(panels) + line, column])
             _loss_panel(axes, name, steps, values, stage_colour(stage), smooth=True, wide=False)
-            axes.title.set(fontsize=10, fontweight="normal", color=svg.MUTED)
     described = f"Training loss of the stage {stage} over its steps, with {len(small) or 'no'} separate terms."
     return svg.inline_svg(figure, name=f"loss-{identifier(stage)}", description=described)
 
@@ -64,7 +63,7 @@ def ap_over_steps(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str |
             series[stage] = (steps, values)
     if not series:
         return None
-    figure = svg.new_figure(420, 260)
+    figure = svg.new_figure(370, 250)
     axes = figure.add_subplot()
     for stage, (steps, values) in series.items():
         colour = stage_colour(stage)
@@ -99,7 +98,10 @@ def _loss_panel(
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_major_locator(MaxNLocator(6 if wide else 3, integer=True))
     axes.set_xlim(0, max(float(steps[-1]), 1.0))
-    axes.set_title(clipped(name, 34))
+    if wide:
+        axes.set_title(clipped(name, 40))
+    else:
+        axes.set_title(clipped(name, 22), fontsize=10, fontweight="normal", color=svg.MUTED)
 
 
 def _series(

@@ -171,6 +171,15 @@ def frequent_confusions(data: ReportData, most: int = 8) -> list[dict[str, Any]]
     return told
 
 
+def frontier_table(data: ReportData) -> list[list[str]]:
+    """Title, AP, multiply-adds and time of every point of the figures of cost, the cheapest first."""
+    points = sorted(data.frontier, key=lambda point: (wording.finite(point.multiply_adds) or math.inf, point.title))
+    return [
+        [p.title, wording.decimals(p.ap), wording.count(p.multiply_adds), wording.milliseconds(p.latency_ms)]
+        for p in points
+    ]
+
+
 def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested facts as pairs of words; keys that end in `_s` are durations, in `_bytes` sizes."""
     for key, value in facts.items():

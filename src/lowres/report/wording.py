@@ -92,8 +92,8 @@ def bin_title(low_px: float, high_px: float | None) -> str:
 
 
 def times(ratio: float) -> str:
-    """4.13 as 4.1, 129.3 as 129, without a unit."""
-    return f"{ratio:.0f}" if ratio >= 99.5 or ratio == round(ratio) else f"{ratio:.1f}"
+    """4.13 as 4.1, 3.99 as 4, 129.3 as 129, without a unit."""
+    return f"{ratio:.0f}" if ratio >= 99.5 else f"{ratio:.1f}".removesuffix(".0")
 
 
 def latency_ms(cost: Mapping[str, Any], part: str, quantile: str = "p50_ms") -> float | None:
