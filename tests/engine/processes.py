@@ -11,7 +11,8 @@ from typing import Any
 from tiny_task import run_tiny
 
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["lowres.engine.train", "torch.utils.data", "torch.distributed"])
+# PyTorch imports its compiler at the first step of any optimiser: a second for each process otherwise.
+_server.set_forkserver_preload(["lowres.engine.train", "torch.utils.data", "torch.distributed", "torch._dynamo"])
 
 
 def start(target: Callable[..., None], *arguments: Any, **options: Any) -> BaseProcess:
@@ -25,7 +26,7 @@ def start_tiny(folder: Path, *, workers: int, steps: int, checkpoint_minutes: fl
     return start(run_tiny, folder, **options)
 
 
-def exit_code(process: BaseProcess, *, within_seconds: float = 60.0) -> int:
+def exit_code(process: BaseProcess, *, within_seconds: float = 180.0) -> int:
     process.join(within_seconds)
     if process.exitcode is None:
         process.kill()
