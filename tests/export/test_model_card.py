@@ -1,0 +1,141 @@
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from lowres.export.model_card import write_model_card
+
+FACTS: dict[str, Any] = {
+    "name": "signs-64",
+    "summary": "Finds traffic signs on images shrunk 4 times.",
+    "model": {
+        "family": "rt_detr_v2",
+        "parameters": 1_750_000,
+        "ratio": 4,
+        "downsampler": "learned, 2 layers",
+        "stride_shift": 1,
+        "class_names": ["stop", "yield"],
+        "canvas_multiple_px": 64,
+        "max_detections": 100,
+        "input": "as they are, 256 x 256 px",
+        "onnx_file": "model.onnx",
+    },
+    "accuracy": {
+        "split": "test",
+        "images": 200,
+        "rows": [
+            {"model": "teacher", "ap": 0.8123, "ap_small": None},
+            {"model": "teacher on bicubic thumbnails", "ap": 0.01, "ap_small": None},
+            {"model": "student", "ap": 0.45678, "ap_small": 0.2},
+        ],
+    },
+    "cost": {"hardware": "a CPU", "threads": 2, "rows": [{"model": "student", "macs": 1.2e9, "p50_ms": 12.3}]},
+    "data": {
+        "name": "signs",
+        "train_images": 1200,
+        "val_images": 200,
+        "test_images": 200,
+        "source": "rendered by lowres, Apache-2.0",
+        "md5": "d41d8cd98f00b204e9800998ecf8427e",
+    },
+    "training": {"config_hash": "0123abcd", "commit": "fedcba98"},
+    "ap_by_thumbnail_size": [{"thumbnail_px": "0 to 4", "ap": 0.1}, {"thumbnail_px": "4 to 8", "ap": 0.5}],
+    "limits": ["Signs under 3 px of the thumbnail are mostly missed."],
+    "parity": {
+        "images": 64,
+        "sizes_hw": [[256, 256], [251, 255]],
+        "detections": 310,
+        "unmatched": 0,
+        "max_box_px": 0.00012,
+        "max_score": 1.2e-06,
+        "ap_pytorch": 0.4561,
+        "ap_onnx": 0.4561,
+    },
+}
+
+
+def written(tmp_path: Path, facts: dict[str, Any]) -> str:
+    write_model_card(tmp_path / "README.md", facts)
+    return (tmp_path / "README.md").read_text()
+
+
+def test_front_matter_is_what_the_hub_reads(tmp_path: Path):
+    front = YAML(typ="safe").load(written(tmp_path, FACTS).split("---\n")[1])
+    assert front == {
+        "license": "apache-2.0",
+        "library_name": "onnx",
+        "pipeline_tag": "object-detection",
+        "tags": ["object-detection", "onnx", "low-resolution", "rt_detr_v2"],
+    }
+
+
+def test_measured_facts_are_on_the_card(tmp_path: Path):
+    card = written(tmp_path, FACTS)
+    assert "# signs-64\n\nFinds traffic signs on images shrunk 4 times.\n" in card
+    assert "| model | ap | ap small |\n|---|---|---|\n| teacher | 0.8123 | – |\n" in card
+    assert "| student | 0.4568 | 0.2 |" in card
+    assert "| student | 1,200,000,000 | 12.3 |" in card
+    assert "rt_detr_v2, 1,750,000 parameters" in card
+    assert "2: stop, yield" in card
+    assert "`0123abcd`" in card
+    assert "`d41d8cd98f00b204e9800998ecf8427e`" in card
+    assert "(input sizes 256x256, 251x255, height x width)" in card
+    assert "| Largest difference of a box side | 0.00012 px |" in card
+    assert "| 4 to 8 | 0.5 |" in card
+    assert "\n- Signs under 3 px of the thumbnail are mostly missed.\n\n## Parity" in card
+
+
+def paths(facts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, value in facts.items():
+        yield (name,)
+        if isinstance(value, dict):
+            yield from ((name, *rest) for rest in paths(value))
+
+
+ALL_PATHS = list(paths(FACTS))
+
+
+def test_every_fact_is_required(tmp_path: Path):
+    assert len(ALL_PATHS) == 42
+    for path in ALL_PATHS:
+        facts = copy.deepcopy(FACTS)
+        inner = facts
+        for name in path[:-1]:
+            inner = inner[name]
+        del inner[path[-1]]
+        with pytest.raises(ValueError, match=f"missing.*{path[-1]}"):
+            write_model_card(tmp_path / "README.md", facts)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "", []])
+def test_what_is_no_measurement_is_refused(tmp_path: Path, value):
+    facts = copy.deepcopy(FACTS)
+    facts["accuracy"]["rows"][1]["ap"] = value
+    with pytest.raises(ValueError, match=r"accuracy\.rows\[1\]\.ap is"):
+        write_model_card(tmp_path / "README.md", facts)
+
+
+def test_rows_with_other_columns_are_refused(tmp_path: Path):
+    facts = copy.deepcopy(FACTS)
+    del facts["accuracy"]["rows"][1]["ap_small"]
+    with pytest.raises(ValueError, match="rows of one table differ"):
+        write_model_card(tmp_path / "README.md", facts)
+
+
+def test_example_on_the_card_runs(tmp_path: Path, whole_image_file, monkeypatch):
+    path = whole_image_file()
+    cv2.imwrite(str(tmp_path / "image.jpg"), np.zeros((20, 30, 3), np.uint8))
+    match = re.search(r"```python\n(.*?)```", written(tmp_path, FACTS), flags=re.DOTALL)
+    assert match is not None
+    assert len(match[1].splitlines()) == 5
+    monkeypatch.chdir(path.parent)
+    names: dict[str, Any] = {}
+    exec(match[1], names)
+    assert names["boxes"].tolist() == [[[0, 0, 30, 20]]]
