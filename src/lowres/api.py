@@ -6,12 +6,14 @@ found = lowres.predict(detector, "street.jpg")     # boxes in pixels of the imag
 """
 
 import functools
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from lowres.data.images import decode_rgb
 from lowres.evaluation.cost import count_parameters, multiply_adds
@@ -20,7 +22,7 @@ from lowres.export.runtime import OnnxDetector
 from lowres.models.artifact import DetectorSpec, load_detector
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
-from lowres.stages.cost import Decoded, detect_image, detector_cost
+from lowres.stages.cost import Decoded, detect_image, detector_cost, sized
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -28,7 +30,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 class Detector(Protocol):
     """What `predict` and `benchmark` need: names of the classes, and detections of one RGB image."""
 
-    class_names: list[str]
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by label."""
+        ...
 
     def detect_one(self, pixels: np.ndarray) -> ImageDetections:
         """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
@@ -44,7 +49,7 @@ class TorchDetector:
     spec: DetectorSpec
 
     @property
-    def class_names(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def class_names(self) -> list[str]:
         """Names of the classes, by label."""
         return self.spec.class_names
 
@@ -53,11 +58,32 @@ class TorchDetector:
         return detect_image(self.model, pixels, self.spec.input, max_detections=100)
 
 
+@dataclass
+class OnnxFile:
+    """An exported file, run by ONNX Runtime; images are sized here as they were in training."""
+
+    file: OnnxDetector
+    sizing: dict[str, Any]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by label."""
+        return self.file.class_names
+
+    def detect_one(self, pixels: np.ndarray) -> ImageDetections:
+        """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
+        small = np.ascontiguousarray(sized(pixels, self.sizing).pixels)
+        found = self.file.detect([small])[0]
+        scale = np.array([pixels.shape[1] / small.shape[1], pixels.shape[0] / small.shape[0]] * 2)
+        return replace(found, boxes_xyxy_px=found.boxes_xyxy_px * scale)
+
+
 def load(model: str | Path) -> Detector:
     """A detector from a model folder or an exported ONNX file; ValueError for anything else."""
     path = Path(model)
     if path.suffix == ".onnx":
-        return OnnxDetector(path)
+        file = OnnxDetector(path, threads=torch.get_num_threads())
+        return OnnxFile(file, json.loads(file.metadata["input"]))
     if not path.exists():
         raise ValueError(f"{path}: no such model; give a model folder or an .onnx file")
     return TorchDetector(path, *load_detector(path))

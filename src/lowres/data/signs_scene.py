@@ -22,7 +22,7 @@ from lowres.data.signs_view import CANVAS_SCALE, WEATHERS, View, sample_view
 MAX_SIGNS = 6
 MIN_SIDE_FRAC, MAX_SIDE_FRAC = 8 / 256, 60 / 256
 MIN_VISIBLE_SHARE = 0.5
-_COUNT_SHARES = (0.07, 0.17, 0.22, 0.21, 0.16, 0.1, 0.07)  # of scenes with 0 to 6 signs
+_COUNT_SHARES = (0.05, 0.1, 0.15, 0.2, 0.2, 0.17, 0.13)  # of scenes with 0 to 6 signs
 _TRIES = 14
 
 Box = tuple[float, float, float, float]
@@ -195,7 +195,7 @@ class _SignPlanner:
             plate.owner = len(self.signs)
         shine = self.shine * float(rng.uniform(0.6, 1.0))
         self.layers.append((plate.depth_m - 0.01, lambda canvas: paint_plate(canvas, view, rng, plate, shine=shine)))
-        if rng.random() < 0.17:
+        if rng.random() < 0.12:
             self._hide(plate)
 
     def _hide(self, plate: Plate) -> None:

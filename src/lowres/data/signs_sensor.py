@@ -25,7 +25,7 @@ def _bloom(image: np.ndarray) -> np.ndarray:
 
 
 def _blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    sigma = float(rng.beta(1.5, 3.0)) * 0.95 * image.shape[0] / 256
+    sigma = float(rng.beta(1.5, 3.0)) * 0.7 * image.shape[0] / 256
     if sigma > 0.2:
         image = cv2.GaussianBlur(image, (0, 0), sigma)
     if rng.random() < 0.15:

@@ -41,7 +41,7 @@ WEATHERS: dict[str, Weather] = {
         cloudiness=(0.0, 0.55),
         light=((0.82, 0.9, 0.98), (1.05, 1.05, 1.08)),
         haze_distance_m=(250, 1200),
-        noise_sigma=(1.0, 4.0),
+        noise_sigma=(0.5, 2.5),
         sunny=True,
     ),
     "overcast": Weather(
@@ -52,7 +52,7 @@ WEATHERS: dict[str, Weather] = {
         cloudiness=(0.2, 0.9),
         light=((0.68, 0.66, 0.62), (0.92, 0.88, 0.84)),
         haze_distance_m=(120, 500),
-        noise_sigma=(1.5, 5.0),
+        noise_sigma=(1.0, 3.0),
     ),
     "dusk": Weather(
         share=0.14,
@@ -62,7 +62,7 @@ WEATHERS: dict[str, Weather] = {
         cloudiness=(0.1, 0.7),
         light=((0.42, 0.42, 0.5), (0.6, 0.64, 0.78)),
         haze_distance_m=(150, 500),
-        noise_sigma=(2.5, 7.0),
+        noise_sigma=(1.5, 4.0),
         lamps_lit=True,
     ),
     "night": Weather(
@@ -71,9 +71,9 @@ WEATHERS: dict[str, Weather] = {
         horizon=((48, 38, 40), (74, 62, 70)),
         cloud=(56, 50, 56),
         cloudiness=(0.0, 0.6),
-        light=((0.26, 0.25, 0.26), (0.42, 0.41, 0.43)),
+        light=((0.34, 0.33, 0.34), (0.52, 0.51, 0.53)),
         haze_distance_m=(150, 600),
-        noise_sigma=(4.0, 10.0),
+        noise_sigma=(2.0, 5.0),
         lamps_lit=True,
     ),
     "fog": Weather(
@@ -83,8 +83,8 @@ WEATHERS: dict[str, Weather] = {
         cloud=(200, 198, 196),
         cloudiness=(0.0, 0.2),
         light=((0.7, 0.7, 0.68), (0.86, 0.85, 0.84)),
-        haze_distance_m=(45, 110),
-        noise_sigma=(1.5, 5.0),
+        haze_distance_m=(70, 160),
+        noise_sigma=(1.0, 3.0),
     ),
 }
 

@@ -1,7 +1,7 @@
 """PASCAL VOC data sets: one XML per image, lists of image names, in a folder or a tar.
 
-Boxes of VOC count pixels from 1 and include the last one; ours begin at 0 and exclude it, so the near edges move by one.
-`difficult` objects become crowd regions: neither hit nor miss, as in VOC's own evaluation.
+Boxes of VOC count pixels from 1 and include the last one; ours begin at 0 and exclude it, so the near edges move by
+one. `difficult` objects become crowd regions: neither hit nor miss, as in VOC's own evaluation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,9 @@ class VocSource:
         label = (entry.findtext("name") or "").strip()
         if label not in self._category_ids:
             known = ", ".join(self._category_ids)
-            raise ValueError(f"{self.name}: {name}.xml has an object of class {label!r}; data.source.classes has {known}")
+            raise ValueError(
+                f"{self.name}: {name}.xml has an object of class {label!r}; data.source.classes has {known}"
+            )
         return self._category_ids[label]
 
 

@@ -11,6 +11,7 @@ from transformers import AutoBackbone, AutoConfig, AutoModelForObjectDetection, 
 from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler
 from lowres.models.fused_attention import install_fused_attention
+from lowres.models.initialise import initialise_for_training
 from lowres.models.strides import drop_early_strides
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ def _from_config(family: str | None, config: dict[str, Any], *, train_backbone_n
     if isinstance(values.get("backbone_config"), Mapping):
         backbone = dict(values["backbone_config"])
         values["backbone_config"] = AutoConfig.for_model(backbone.pop("model_type"), **backbone)
+    if family is None:
+        raise ValueError("model: give a family and its config, or pretrained")
     try:
         parsed = AutoConfig.for_model(family, **values)
     except ValueError as error:
@@ -77,9 +80,11 @@ def _from_config(family: str | None, config: dict[str, Any], *, train_backbone_n
     if train_backbone_norm and hasattr(parsed, "freeze_backbone_batch_norms"):
         parsed.freeze_backbone_batch_norms = False
     try:
-        return AutoModelForObjectDetection.from_config(parsed)
+        model = AutoModelForObjectDetection.from_config(parsed)
     except ValueError as error:
         raise ValueError(f"model.family: {family!r} is no object detector of transformers") from error
+    initialise_for_training(model)
+    return model
 
 
 def _pretrained(source: str, overrides: dict[str, Any], labels: dict[str, Any]) -> PreTrainedModel:
@@ -89,15 +94,15 @@ def _pretrained(source: str, overrides: dict[str, Any], labels: dict[str, Any]) 
         raise ValueError(
             f"model.pretrained: {source!r}: no folder of this name, and not to be had from the Hub"
         ) from error
-    same = list(config.id2label.values()) == list(labels["id2label"].values())
+    known = list((config.id2label or {}).values())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         hf = AutoModelForObjectDetection.from_pretrained(source, ignore_mismatched_sizes=True, **overrides, **labels)
-    if not same:
+    if known != list(labels["id2label"].values()):
         log.warning(
             "%s knows %d classes, the data has %d others: the class heads start anew",
             source,
-            len(config.id2label),
+            len(known),
             len(labels["id2label"]),
         )
     return hf
@@ -125,6 +130,7 @@ def _thaw(backbone: nn.Module) -> None:
     backbone.requires_grad_(requires_grad=True)
     for name, module in list(backbone.named_modules()):
         if type(module).__name__.endswith("FrozenBatchNorm2d"):
-            live = nn.BatchNorm2d(module.weight.shape[0])  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
-            live.load_state_dict(module.state_dict(), strict=False)
+            state = module.state_dict()
+            live = nn.BatchNorm2d(len(state["weight"]))
+            live.load_state_dict(state, strict=False)
             backbone.set_submodule(name, live)

@@ -59,7 +59,7 @@ class DetrDetector(nn.Module):
     @property
     def num_classes(self) -> int:
         """Number of object classes."""
-        return self.hf.config.num_labels
+        return int(self.hf.config.num_labels or 0)
 
     @property
     def backbone(self) -> nn.Module:

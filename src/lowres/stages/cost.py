@@ -27,19 +27,23 @@ class Decoded:
     @staticmethod
     def of(pixels: np.ndarray, sizing: dict[str, Any]) -> "Decoded":
         """From RGB uint8 [h, w, 3]; `sizing` is the `input` of a detector's specification."""
-        height, width = pixels.shape[:2]
-        sample = Sample(
-            pixels=pixels,
-            boxes_xyxy_px=np.zeros((0, 4)),
-            labels=np.zeros(0, np.int64),
-            image_id=0,
-            original_wh_px=(width, height),
-        )
-        transform = build_transforms(
-            short_side_px=sizing["short_side_px"], long_side_px=sizing["long_side_px"], stretch=sizing["stretch"]
-        )
-        sized = transform(sample, np.random.default_rng(0), another=lambda: sample, short_side_px=None)
-        return Decoded(unpack(Collate(size_divisor=sizing["canvas_multiple_px"])([sized])))
+        return Decoded(unpack(Collate(size_divisor=sizing["canvas_multiple_px"])([sized(pixels, sizing)])))
+
+
+def sized(pixels: np.ndarray, sizing: dict[str, Any]) -> Sample:
+    """An RGB image uint8 [h, w, 3] at the size at which it enters a batch; nothing random."""
+    height, width = pixels.shape[:2]
+    sample = Sample(
+        pixels=pixels,
+        boxes_xyxy_px=np.zeros((0, 4)),
+        labels=np.zeros(0, np.int64),
+        image_id=0,
+        original_wh_px=(width, height),
+    )
+    transform = build_transforms(
+        short_side_px=sizing["short_side_px"], long_side_px=sizing["long_side_px"], stretch=sizing["stretch"]
+    )
+    return transform(sample, np.random.default_rng(0), another=lambda: sample)
 
 
 def detect_image(

@@ -11,9 +11,11 @@ from lowres.engine.distributed import current_ranks
 from lowres.models.artifact import DetectorSpec, build_from_spec, hf_config, load_detector, save_detector, sha256_of
 from lowres.models.build import build_detector
 from lowres.models.thumbnail import ThumbnailDetector
+from lowres.stages.batches import choose_device
 from lowres.stages.downsampler import load_downsampler
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.training import choose_device, data_identity, train_task, write_history
+from lowres.stages.provenance import data_identity
+from lowres.stages.training import train_task, write_history
 from lowres.tasks.distillation import BoxTerm, DistillationTask, FeatureTerm, LogitTerm, MomentTerm
 
 

@@ -15,8 +15,9 @@ from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_weights, save_weights
 from lowres.models.build import build_downsampler
 from lowres.models.downsamplers import FixedDownsampler
+from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.training import choose_device, eval_batches, train_task, write_history
+from lowres.stages.training import train_task, write_history
 from lowres.tasks.downsampling import DownsamplingTask
 
 

@@ -25,10 +25,11 @@ from lowres.models.artifact import DetectorSpec, load_detector
 from lowres.models.downsamplers import FixedDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
+from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.cost import Decoded, detector_cost
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
-from lowres.stages.training import choose_device, data_identity, eval_batches
+from lowres.stages.provenance import data_identity
 from lowres.tasks.detect import detect_batches
 
 NUM_EXAMPLES = 12

@@ -5,7 +5,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lowres.stages.training import code_identity, data_identity
+import lowres
+from lowres.config import fingerprint
+from lowres.data.shards import read_index
+
+CODE = ("ops", "models", "tasks", "engine", "data")
 
 
 def provenance(params_file: Path, data: Path) -> dict[str, Any]:
@@ -16,6 +20,21 @@ def provenance(params_file: Path, data: Path) -> dict[str, Any]:
         "data": data_identity(data),
         "code_sha256": code_identity(),
     }
+
+
+def data_identity(data: Path) -> str:
+    """A hash of all packed splits: of their indexes, which hold the hashes of shards and annotations."""
+    parts = [read_index(data / split) for split in ("train", "val", "test")]
+    return fingerprint(parts)
+
+
+def code_identity() -> str:
+    """A hash of the source of the layers that decide a training's result."""
+    root = Path(lowres.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for layer in CODE for path in (root / layer).glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _commit() -> str | None:

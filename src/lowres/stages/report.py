@@ -15,6 +15,7 @@ from lowres.data.truth import load_truth
 from lowres.records import ImageDetections
 from lowres.report.contents import Example, FrontierPoint, ReportData, Row
 from lowres.report.page import render_page
+from lowres.report.wording import summary
 from lowres.stages.outputs import read_json, whole_folder
 from lowres.stages.provenance import provenance
 
@@ -56,7 +57,7 @@ def run(
     html = render_page(page)
     with whole_folder(out_report) as folder:
         (folder / "index.html").write_text(html)
-    print(f"report: {out_report / 'index.html'}")
+        (folder / "summary.txt").write_text(summary(page.rows, page.drop_rate) + "\n")
     return {"bytes": len(html)}
 
 
@@ -97,6 +98,7 @@ def _examples(report: Report, details: Mapping[str, Any], data: Path, evaluation
     for rank in ("best", "median", "worst"):
         for image_id in details["examples"][rank][: report.num_examples]:
             thumbnail = cv2.imread(str(evaluation / "thumbnails" / f"{image_id}.png"))
+            assert thumbnail is not None
             examples.append(
                 Example(
                     rank=rank,

@@ -12,8 +12,10 @@ from lowres.models.artifact import DetectorSpec, hf_config, save_detector
 from lowres.models.build import build_detector
 from lowres.models.downsamplers import IdentityDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
+from lowres.stages.batches import choose_device
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.training import choose_device, data_identity, train_task, write_history
+from lowres.stages.provenance import data_identity
+from lowres.stages.training import train_task, write_history
 from lowres.tasks.detection import DetectionTask
 
 

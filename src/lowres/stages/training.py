@@ -1,7 +1,6 @@
 """What the three training stages share: from a section of params.yaml to a call of the loop."""
 
 import csv
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -11,11 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-import lowres
 from lowres.config import Input, Train, fingerprint
 from lowres.data.dataset import DetectionDataset
-from lowres.data.loader import EvalBatches, TrainBatches
-from lowres.data.shards import read_index
+from lowres.data.loader import TrainBatches
 from lowres.data.transforms import build_transforms
 from lowres.data.truth import load_truth
 from lowres.engine.distributed import current_ranks
@@ -25,10 +22,11 @@ from lowres.engine.signals import stop_requested
 from lowres.engine.train import TrainResult, train
 from lowres.evaluation.coco import evaluate_detections
 from lowres.models.thumbnail import ThumbnailDetector
+from lowres.stages.batches import eval_batches
+from lowres.stages.provenance import code_identity, data_identity
 from lowres.tasks.detect import detect_batches
 
 RUNS = Path(".lowres/runs")
-CODE = ("ops", "models", "tasks", "engine", "data")
 
 
 def train_task(
@@ -64,6 +62,7 @@ def train_task(
         seed=settings.seed,
     )
     total_steps = settings.steps or math.ceil((settings.epochs or 0) * len(dataset) / settings.batch_size)
+    warmup_steps = min(settings.schedule.warmup_steps, total_steps // 2)
     micro_batch = settings.batch_size // settings.accumulate
     if settings.batch_size % settings.accumulate:
         raise ValueError(
@@ -105,9 +104,9 @@ def train_task(
         schedule=build_schedule(
             kind=settings.schedule.kind,
             total_steps=total_steps,
-            warmup_steps=min(settings.schedule.warmup_steps, total_steps // 2),
+            warmup_steps=warmup_steps,
             final_factor=settings.schedule.final_factor,
-            flat_until=max(settings.schedule.warmup_steps, int(settings.schedule.flat_fraction * total_steps)),
+            flat_until=max(warmup_steps, int(settings.schedule.flat_fraction * total_steps)),
             drop_at=[int(part * total_steps) for part in settings.schedule.drop_fractions],
             drop_factor=settings.schedule.drop_factor,
         ),
@@ -128,15 +127,6 @@ def train_task(
         dvclive_folder=RUNS / f"{label}-{key}" / "dvclive",
         label=label,
     )
-
-
-def eval_batches(split: Path, sizing: Input, *, batch_size: int, num_workers: int = 0) -> EvalBatches:
-    """Every image of a split once, sized as in training, without augmentation."""
-    transforms = build_transforms(
-        short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch
-    )
-    dataset = DetectionDataset(split, transforms, seed=0)
-    return EvalBatches(dataset, batch_size=batch_size, size_divisor=sizing.canvas_multiple_px, num_workers=num_workers)
 
 
 def validator(
@@ -180,23 +170,3 @@ def write_history(folder: Path, result: TrainResult) -> None:
         writer.writerow(["step", *keys])
         for record in evaluations:
             writer.writerow([record["step"], *(record["metrics"][key] for key in keys)])
-
-
-def choose_device() -> torch.device:
-    """The CUDA device of this process where there is one, else the CPU."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
-
-
-def data_identity(data: Path) -> str:
-    """A hash of all packed splits: of their indexes, which hold the hashes of shards and annotations."""
-    parts = [read_index(data / split) for split in ("train", "val", "test")]
-    return fingerprint(parts)
-
-
-def code_identity() -> str:
-    """A hash of the source of the layers that decide a training's result."""
-    root = Path(lowres.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for layer in CODE for path in (root / layer).glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()

@@ -1,0 +1,114 @@
+import copy
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from lowres.config import fingerprint, json_schema, load_params, parse_params
+
+ROOT = Path(__file__).parents[1]
+PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
+
+
+@pytest.fixture()
+def values():
+    return YAML(typ="safe").load((ROOT / "presets/thumbdet-demo.yaml").read_text())
+
+
+def changed(values, key, value):
+    values = copy.deepcopy(values)
+    *path, last = key.split(".")
+    node = values
+    for part in path:
+        node = node[part]
+    node[last] = value
+    return values
+
+
+def test_there_are_presets():
+    names = {path.stem for path in PRESETS}
+    assert {
+        "thumbdet-demo",
+        "thumbdet-demo-deformable",
+        "thumbdet-coco-4x",
+        "thumbdet-coco-2x",
+        "thumbdet-coco-rtdetrv2-4x",
+        "thumbdet-bccd",
+        "thumbdet-coco-mini",
+    } <= names
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_parses_and_says_what_it_is(path):
+    load_params(path)
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_have_no_yaml_anchors(path):
+    # `dvc exp run -S` rewrites a shared anchor and stales stages that were not meant.
+    assert not any(token in path.read_text() for token in (": &", ": *", "<<:"))
+
+
+def test_the_experiment_in_force_parses():
+    load_params(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("teacher.train.btach_size", 4, "teacher.train.btach_size: unknown key; did you mean batch_size?"),
+        ("tacher", {}, "tacher: unknown key; did you mean teacher?"),
+        ("distill.terms.logits", {"weight": 1}, "distill.terms.logits: unknown key; did you mean logit?"),
+        ("downsampler.ratio", 3, r"downsampler.ratio: .*1, 2 or 4 .got 3"),
+        ("teacher.train.optimiser.lr", -1.0, "teacher.train.optimiser.lr: .*greater than 0"),
+        ("teacher.train.steps", "many", "teacher.train.steps: .*integer"),
+        ("data.source.num_train", 0, "data.source.signs.num_train: .*greater than or equal to 1"),
+        ("evaluate.split", "train", "evaluate.split: .*'val' or 'test'"),
+        ("data.input.canvas_multiple_px", 33, "canvas_multiple_px: 33 is no multiple of downsampler.ratio 4"),
+        ("distill.terms", {}, "at least one term is needed"),
+        ("downsampler.train", None, "train and terms go together"),
+        ("teacher.train.epochs", 3.0, "give either steps or epochs"),
+        ("teacher.model.pretrained", "somewhere", "give either family or pretrained"),
+    ],
+)
+def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_params(changed(values, key, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_value_has_no_default(values):
+    del values["distill"]["terms"]["feature"]["weight"]
+    with pytest.raises(ValueError, match="distill.terms.feature.weight: missing"):
+        parse_params(values)
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(ValueError, match="no such file; `lowres preset use"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_broken_yaml_is_one_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("data: [1, 2\nteacher: {")
+    with pytest.raises(ValueError, match="not YAML") as caught:
+        load_params(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_fingerprint_depends_on_values_and_not_on_order():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+
+
+def test_schema_for_editors_knows_every_section():
+    assert set(json_schema()["properties"]) == {
+        "data",
+        "teacher",
+        "downsampler",
+        "distill",
+        "evaluate",
+        "export",
+        "report",
+    }

@@ -1,0 +1,61 @@
+"""dvc.yaml says of every stage what it reads; this holds it to what the code imports and the command line passes."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+DAG = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
+STAGES = ["prepare", "teacher", "downsampler", "distill", "evaluate", "export", "report"]
+
+
+@pytest.fixture(scope="module")
+def imports():
+    return grimp.build_graph("lowres")
+
+
+def outs(stage):
+    listed = [*DAG["stages"][stage].get("outs", []), *DAG["stages"][stage].get("metrics", [])]
+    return {next(iter(out)) if isinstance(out, dict) else out for out in listed}
+
+
+def test_the_dag_has_the_seven_stages_in_order():
+    assert list(DAG["stages"]) == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_that_a_stage_imports_is_its_dependency(stage, imports):
+    module = f"lowres.stages.{stage}"
+    needed = imports.find_upstream_modules(module) | {module}
+    assert len(needed) > 3
+    deps = [dep for dep in DAG["stages"][stage]["deps"] if dep.startswith("src/")]
+    for name in sorted(needed):
+        path = f"src/{name.replace('.', '/')}"
+        if (ROOT / path).is_dir():
+            continue  # a package: its __init__.py is empty
+        covered = any(path + ".py" == dep or path.startswith(dep + "/") for dep in deps)
+        assert covered, f"{stage} imports {name}; add it to the deps of the stage in dvc.yaml"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_depends_on_code_that_it_does_not_import(stage, imports):
+    module = f"lowres.stages.{stage}"
+    needed = {f"src/{name.replace('.', '/')}" for name in imports.find_upstream_modules(module) | {module}}
+    for dep in DAG["stages"][stage]["deps"]:
+        if dep.startswith("src/"):
+            stem = dep.removesuffix(".py")
+            assert any(name == stem or name.startswith(stem + "/") for name in needed), f"{stage} does not use {dep}"
+            assert (ROOT / dep).exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_data_dependencies_are_outputs_of_earlier_stages(stage):
+    made = set().union(*(outs(earlier) for earlier in STAGES[: STAGES.index(stage)]), set())
+    assert {dep for dep in DAG["stages"][stage]["deps"] if not dep.startswith("src/")} <= made
+
+
+@pytest.mark.parametrize("stage", STAGES[1:-1])
+def test_params_are_narrow(stage):
+    assert DAG["stages"][stage]["params"] == ["data.input", stage]
