@@ -116,6 +116,12 @@ def test_page_is_under_six_megabytes_and_has_every_picture(page):
     assert read(page).tags.count("img") == 9 * 3 + 3 * 2
 
 
+def test_thumbnail_and_original_are_shown_at_one_scale(page):
+    # 64 px beside 256 px: a fifth of the width of both; the gap takes 4 % of the row
+    assert page.count('style="width:calc(0.96 * 20.0%)"') == 3
+    assert ".pair { display: flex; align-items: flex-end; gap: 4%; }" in page
+
+
 def test_undefined_is_a_dash_and_never_nan(page):
     text = words(page)
     assert "– : not defined" in text

@@ -48,7 +48,7 @@ class Pair:
     image_id: int
     original: Panel
     thumbnail: Panel
-    share_percent: float  # width of the thumbnail in percent of the original's
+    thumbnail_percent: float  # the thumbnail's share of the width of both
 
 
 def example_pictures(data: ReportData) -> list[Picture]:
@@ -79,7 +79,7 @@ def thumbnail_pairs(data: ReportData) -> list[Pair]:
         original = _panel(example.image, "Original", f"{width} × {height} px", f"image {image_id}", limit // 2)
         caption = f"{small_width} × {small_height} px"
         thumbnail = _panel(example.thumbnail, "Thumbnail", caption, f"thumbnail of image {image_id}", limit // 2)
-        pairs.append(Pair(image_id, original, thumbnail, round(100 * small_width / width, 2)))
+        pairs.append(Pair(image_id, original, thumbnail, round(100 * small_width / (width + small_width), 2)))
     return pairs
 
 

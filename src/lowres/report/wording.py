@@ -219,7 +219,9 @@ def _ap_or_unknown(ap: float | None) -> str:
 
 
 def _as_subject(title: str) -> str:
-    return title if title.lower().startswith("the ") else f"The {title[:1].lower()}{title[1:]}"
+    if title.lower().startswith("the "):
+        return title
+    return f"The {title[:1].lower() if title[1:2].islower() else title[:1]}{title[1:]}"
 
 
 def _three_digits(number: float) -> str:
