@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def values():
     return YAML(typ="safe").load((ROOT / "presets/thumbdet-demo.yaml").read_text())
 
@@ -80,7 +80,7 @@ def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):
 
 def test_a_missing_value_has_no_default(values):
     del values["distill"]["terms"]["feature"]["weight"]
-    with pytest.raises(ValueError, match="distill.terms.feature.weight: missing"):
+    with pytest.raises(ValueError, match=r"distill\.terms\.feature\.weight: missing"):
         parse_params(values)
 
 

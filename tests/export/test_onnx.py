@@ -15,7 +15,7 @@ from lowres.models.downsamplers import IdentityDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
 # Box sides in pixels of images of about 200 px, scores in [0, 1]: float32 rounding through two decoder layers.
-LIMITS = ParityLimits(min_score=0.0, box_px=0.05, score=1e-3, unmatched_fraction=0.0, ap=0.0)
+LIMITS = ParityLimits(min_score=0.0, box_px=0.05, score=1e-3, unmatched_fraction=0.0, ap=1e-3)
 MULTIPLE_PX = 64
 MAX_DETECTIONS = 15
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
+from tests.models.tiny import FAMILIES
 
 from lowres.models.artifact import DetectorSpec, build_from_spec, hf_config, load_detector, save_detector
 from lowres.models.build import build_detector, build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
-from tests.models.tiny import FAMILIES
 
 
 def saved(folder, family="rt_detr_v2", shift=1):

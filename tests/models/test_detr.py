@@ -1,11 +1,11 @@
 import pytest
 import torch
+from tests.models.tiny import FAMILIES, RT_DETR_V2
 from transformers import AutoModelForObjectDetection
 
 from lowres.models.build import build_detector, build_downsampler
 from lowres.models.downsamplers import IdentityDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
-from tests.models.tiny import FAMILIES, RT_DETR_V2
 
 NAMES = ["a", "b", "c"]
 
@@ -68,16 +68,17 @@ def test_loss_is_the_librarys_own_for_normalised_boxes():
     for xyxy, names in zip(boxes, labels, strict=True):
         centre, size = (xyxy[:, :2] + xyxy[:, 2:]) / 2, xyxy[:, 2:] - xyxy[:, :2]
         targets.append({"class_labels": names, "boxes": torch.cat([centre, size], 1) / scale})
-    theirs = detector.hf(pixel_values=(pixels - detector.mean) / detector.std, pixel_mask=mask.long(), labels=targets).loss
+    theirs = detector.hf(
+        pixel_values=(pixels - detector.mean) / detector.std, pixel_mask=mask.long(), labels=targets
+    ).loss
     torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("family", ["rt_detr_v2", "deformable_detr"])
 def test_boxes_are_in_canvas_pixels_whatever_the_padding(family):
-    # Content that fills 64 x 64 of a 64 x 128 canvas: fractions of the canvas or of the content, the pixels must agree
-    # with the loss, which is what ties them to the truth.
+    # Content that fills 64 x 64 of a 64 x 128 canvas: the families' fractions refer to one or the other.
     detector = detector_of(family).eval()
-    pixels, mask, boxes, labels = batch(64, 128)
+    pixels, mask, _, _ = batch(64, 128)
     mask[:, :, 64:] = False
     out = detector(pixels, mask)
     frame = 64 if family == "deformable_detr" else 128
@@ -163,4 +164,6 @@ def test_identity_thumbnail_detector_is_the_detector():
     detector = build_detector(**RT_DETR_V2, class_names=NAMES).eval()
     pixels, mask, _, _ = batch(64, 64)
     with torch.no_grad():
-        assert torch.equal(ThumbnailDetector(IdentityDownsampler(), detector)(pixels, mask).logits, detector(pixels, mask).logits)
+        assert torch.equal(
+            ThumbnailDetector(IdentityDownsampler(), detector)(pixels, mask).logits, detector(pixels, mask).logits
+        )

@@ -40,6 +40,8 @@ def test_padding_does_not_count():
 def test_gradient_is_finite_on_a_flat_thumbnail():
     thumbnail = torch.zeros(1, 3, 2, 2, requires_grad=True)
     image = torch.rand(1, 3, 8, 8)
-    moment_matching_loss(image, *masks(image, thumbnail)[:1], thumbnail, masks(image, thumbnail)[1], deviation_weight=1.0).backward()
+    moment_matching_loss(
+        image, *masks(image, thumbnail)[:1], thumbnail, masks(image, thumbnail)[1], deviation_weight=1.0
+    ).backward()
     assert thumbnail.grad is not None
     assert torch.isfinite(thumbnail.grad).all()

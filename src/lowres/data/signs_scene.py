@@ -22,7 +22,7 @@ from lowres.data.signs_view import CANVAS_SCALE, WEATHERS, View, sample_view
 MAX_SIGNS = 6
 MIN_SIDE_FRAC, MAX_SIDE_FRAC = 8 / 256, 60 / 256
 MIN_VISIBLE_SHARE = 0.5
-_COUNT_SHARES = (0.05, 0.1, 0.15, 0.2, 0.2, 0.17, 0.13)  # of scenes with 0 to 6 signs
+_COUNT_SHARES = (0.04, 0.07, 0.11, 0.16, 0.2, 0.22, 0.2)  # of scenes with 0 to 6 signs
 _TRIES = 14
 
 Box = tuple[float, float, float, float]
@@ -92,7 +92,7 @@ class _SignPlanner:
             remaining -= stacked
             if not self._post(names, size) and not self._mast(names[:1], size):
                 self._beside_camera(names[:1], size)
-        for _ in range(int(rng.choice(4, p=(0.3, 0.35, 0.22, 0.13)))):
+        for _ in range(int(rng.choice(4, p=(0.4, 0.36, 0.16, 0.08)))):
             name = PLATE_NAMES[int(rng.integers(len(PLATE_NAMES)))]
             if name in ("shop", "billboard") or rng.random() < 0.15:
                 self._mast([name], self._size())

@@ -34,7 +34,7 @@ class Weather:
 
 WEATHERS: dict[str, Weather] = {
     "clear": Weather(
-        share=0.38,
+        share=0.44,
         zenith=((190, 118, 52), (222, 160, 96)),
         horizon=((232, 200, 160), (240, 224, 206)),
         cloud=(246, 244, 242),
@@ -45,7 +45,7 @@ WEATHERS: dict[str, Weather] = {
         sunny=True,
     ),
     "overcast": Weather(
-        share=0.26,
+        share=0.3,
         zenith=((172, 164, 156), (208, 200, 192)),
         horizon=((206, 202, 198), (226, 224, 222)),
         cloud=(150, 146, 142),
@@ -55,7 +55,7 @@ WEATHERS: dict[str, Weather] = {
         noise_sigma=(1.0, 3.0),
     ),
     "dusk": Weather(
-        share=0.14,
+        share=0.11,
         zenith=((120, 72, 52), (150, 100, 88)),
         horizon=((96, 140, 224), (170, 180, 232)),
         cloud=(110, 100, 150),
@@ -66,7 +66,7 @@ WEATHERS: dict[str, Weather] = {
         lamps_lit=True,
     ),
     "night": Weather(
-        share=0.12,
+        share=0.08,
         zenith=((26, 14, 10), (46, 30, 24)),
         horizon=((48, 38, 40), (74, 62, 70)),
         cloud=(56, 50, 56),
@@ -77,7 +77,7 @@ WEATHERS: dict[str, Weather] = {
         lamps_lit=True,
     ),
     "fog": Weather(
-        share=0.1,
+        share=0.07,
         zenith=((196, 192, 188), (216, 212, 210)),
         horizon=((204, 200, 198), (220, 218, 216)),
         cloud=(200, 198, 196),

@@ -6,6 +6,7 @@ so every size in the trace is a block count times a constant, and halving and do
 no proof that a size is even. It keeps the tracer's arithmetic on sizes short, too.
 """
 
+import copy
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from lowres.export.parity import ParityLimits, ParityReport, compare
 from lowres.export.runtime import FORMAT, OnnxDetector
 from lowres.export.symbolic_sizes import symbolic_sizes
+from lowres.models.optimise import fold_batch_norm
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.ops.detections import top_detections
 from lowres.records import ImageDetections
@@ -187,26 +189,28 @@ def _trace(
     blocks = torch.rand(2, 3, rows, multiple, columns, multiple, device=device)
     content_hw = torch.tensor([rows * multiple - 1, columns * multiple], device=device)
     dynamic = torch.export.Dim.DYNAMIC
-    training = model.training
-    module = _OnBlocks(model, max_detections).eval()
-    try:
-        with torch.no_grad(), symbolic_sizes(model.detector.hf):
-            program = torch.export.export(
-                module, (blocks, content_hw), dynamic_shapes=({0: dynamic, 2: dynamic, 4: dynamic}, None), strict=False
-            )
-            # Without the exporter's own rewriting: its fusion of clips writes an invalid graph for Deformable-DETR
-            # (github.com/microsoft/onnxscript/issues/2836 is about the same rule); ONNX Runtime optimises on loading.
-            exported = torch.onnx.export(
-                program,
-                input_names=["blocks", "content_hw"],
-                output_names=["boxes", "scores", "labels"],
-                opset_version=opset,
-                dynamo=True,
-                optimize=False,
-                verbose=False,
-            )
-    finally:
-        model.train(training)
+    plain = copy.deepcopy(model).eval()
+    # The exporter gives a convolution without bias a computed one of zeros, which keeps ONNX Runtime from merging the
+    # batch norm that follows (onnxscript 0.7): merged here, it has a bias of its own.
+    fold_batch_norm(plain)
+    with torch.no_grad(), symbolic_sizes(plain.detector.hf):
+        program = torch.export.export(
+            _OnBlocks(plain, max_detections).eval(),
+            (blocks, content_hw),
+            dynamic_shapes=({0: dynamic, 2: dynamic, 4: dynamic}, None),
+            strict=False,
+        )
+        # Without the exporter's own rewriting: its fusion of clips writes an invalid graph for Deformable-DETR
+        # (github.com/microsoft/onnxscript/issues/2836 is about the same rule); ONNX Runtime optimises on loading.
+        exported = torch.onnx.export(
+            program,
+            input_names=["blocks", "content_hw"],
+            output_names=["boxes", "scores", "labels"],
+            opset_version=opset,
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+        )
     assert exported is not None
     return exported.model_proto
 

@@ -61,7 +61,7 @@ def _as_tensor(data, **options) -> Tensor:
     if isinstance(data, list | tuple) and any(isinstance(size, torch.SymInt) for pair in data for size in _items(pair)):
         return torch.stack([_as_tensor(item, **options) for item in data])
     if isinstance(data, torch.SymInt):
-        return torch.full((), data, **options)
+        return torch.full((), data, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return _torch_as_tensor(data, **options)
 
 

@@ -14,8 +14,8 @@ from torch import nn
 def initialise_for_training(model: nn.Module) -> None:
     """Norm scales 1, convolutions by He (arXiv:1502.01852), linear layers by Xavier's uniform; in place.
 
-    What the library starts at zero on purpose (sampling offsets, attention weights, the last layer of box heads), biases
-    and embeddings stay as they are.
+    What the library starts at zero on purpose (sampling offsets, attention weights, the last layer of box heads),
+    biases and embeddings stay as they are.
     """
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm) and module.weight is not None:

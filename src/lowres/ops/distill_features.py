@@ -22,8 +22,8 @@ def feature_distance(
     """Mean over levels of the distance of maps, finest first; both have the same channels level by level.
 
     `mse` with `resize="student"` is eq. 8: the student's map is brought to the teacher's size by linear interpolation,
-    then squared differences are averaged. `resize="teacher"` shrinks the teacher's map to the student's size instead (area
-    averages where it is larger). `normalised_mse` brings each map to zero mean and unit deviation per image and
+    then squared differences are averaged. `resize="teacher"` shrinks the teacher's map to the student's size instead
+    (area averages where it is larger). `normalised_mse` brings each map to zero mean and unit deviation per image and
     channel first, so that levels and channels of any scale count alike; `cosine` compares directions per position.
     Raises ValueError where channels differ.
     """

@@ -1,0 +1,73 @@
+"""The arms of the study: what each changes against the demo preset, everything else being equal."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SEEDS = (0, 1, 2)
+
+DETECTION: dict[str, Any] = {"detection": {"weight": 1.0}}
+PAPER: dict[str, Any] = {
+    **DETECTION,
+    "moment": {"weight": 1.0, "deviation_weight": 0.1},
+    "logit": {"weight": 0.5, "alignment": "index", "form": "softmax_kl", "temperature": 1.0, "threshold": 0.5},
+    "feature": {"weight": 0.1, "distance": "mse", "resize": "student"},
+}
+BEST: dict[str, Any] = {**DETECTION, "feature": {"weight": 2.0, "distance": "mse", "resize": "student"}}
+TERMS = {"none": DETECTION, "paper": PAPER, "best": BEST}
+
+# A narrower detector, so that twice the side costs about what the wide one costs at 4x with stride_shift 1.
+NARROW = {
+    "backbone_config": {
+        "model_type": "rt_detr_resnet",
+        "embedding_size": 16,
+        "hidden_sizes": [16, 32, 64, 96],
+        "depths": [1, 1, 1, 1],
+        "layer_type": "basic",
+        "out_indices": [2, 3, 4],
+    },
+    "encoder_in_channels": [32, 64, 96],
+    "encoder_hidden_dim": 64,
+    "encoder_ffn_dim": 128,
+    "decoder_in_channels": [64, 64, 64],
+    "d_model": 64,
+    "decoder_ffn_dim": 128,
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training and evaluation of a student."""
+
+    group: str
+    name: str
+    seed: int
+    kind: str = "learned"
+    ratio: int = 4
+    terms: str = "best"
+    init: str = "teacher"
+    stride_shift: int = 1
+    narrow: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """File name of the result."""
+        return f"{self.group}-{self.name}-seed{self.seed}"
+
+
+def all_arms() -> list[Arm]:
+    """Every arm, those of one seed before those of the next, so that a study cut short compares equal things."""
+    arms = []
+    for seed in SEEDS:
+        for kind in ("bicubic", "area", "learned"):
+            for terms in TERMS:
+                arms.append(Arm("main", f"{kind}-{terms}", seed, kind=kind, terms=terms))
+    for seed in SEEDS:
+        arms.append(Arm("init", "scratch", seed, init="scratch"))
+        for shift in (0, 2):
+            arms.append(Arm("shift", f"shift{shift}", seed, stride_shift=shift))
+        arms.append(
+            Arm("narrow", "bicubic-2x", seed, kind="bicubic", ratio=2, terms="none", init="scratch", narrow=True)
+        )
+        arms.append(Arm("narrow", "learned-4x-scratch-none", seed, terms="none", init="scratch"))
+    return arms
