@@ -236,7 +236,7 @@ def test_installation_leaves_weights_names_copies_and_pickles_intact(name):
     build(name).load_state_dict(model.state_dict())
 
     others = [copy.deepcopy(model)]
-    if name not in ("lw_detr", "rf_detr"):  # their backbones hold local functions, which no pickle takes, from the start
+    if name not in ("lw_detr", "rf_detr"):  # their backbones hold local functions from the start, which no pickle takes
         buffer = io.BytesIO()
         torch.save(model, buffer)  # before any forward: others of transformers get such functions then
         buffer.seek(0)
