@@ -41,6 +41,8 @@ D_FINE = {
             "stage_light_block": [False, False, True, True],
             "stage_kernel_size": [3, 3, 5, 5],
             "stage_numb_of_layers": [1, 1, 1, 1],
+            "hidden_sizes": [32, 48, 64, 80],
+            "depths": [1, 1, 1, 1],
             "out_indices": [2, 3, 4],
         },
         "encoder_in_channels": [48, 64, 80],

@@ -39,7 +39,7 @@ def render_signs(
 ) -> None:
     """Render the splits into `folder/images/SPLIT/00000001.jpg` and `folder/annotations/instances_SPLIT.json`.
 
-    Image and annotation ids count from 1 in each split; category ids are 1 to 9 in the order of CLASS_NAMES.
+    Image and annotation ids count from 1 in each split; category ids are 1 to 8 in the order of CLASS_NAMES.
     Boxes are xywh in image pixels; their long sides are log-uniform from 8 to 60 px in an image of 256 px.
     `on_progress(done, total)` is called after each image. Raises ValueError for a negative count or seed, or an
     image size under 64 px.

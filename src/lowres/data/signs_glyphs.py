@@ -13,8 +13,7 @@ import numpy as np
 
 CLASS_NAMES: tuple[str, ...] = (
     "speed_30",
-    "speed_50",
-    "speed_80",
+    "speed_120",
     "no_entry",
     "stop",
     "yield",
@@ -125,6 +124,8 @@ def _line(*points: tuple[float, float]) -> np.ndarray:
 # Strokes in a box of 1 x 1, y down; angles run clockwise from the right.
 _STROKES: dict[str, list[np.ndarray]] = {
     "0": [_arc(0.5, 0.5, 0.5, 0.5)],
+    "1": [_line((0.1, 0.24), (0.55, 0.0), (0.55, 1.0))],
+    "2": [_arc(0.48, 0.29, 0.46, 0.29, 190, 400), _line((0.83, 0.48), (0.05, 1.0), (0.97, 1.0))],
     "3": [_arc(0.48, 0.25, 0.45, 0.25, 200, 450), _arc(0.48, 0.73, 0.5, 0.27, 270, 520)],
     "5": [_line((0.92, 0.0), (0.18, 0.0), (0.1, 0.46)), _arc(0.48, 0.68, 0.5, 0.32, 222, 512)],
     "8": [_arc(0.5, 0.24, 0.42, 0.24), _arc(0.5, 0.74, 0.5, 0.26)],
@@ -168,8 +169,7 @@ _SHAPES: dict[str, np.ndarray] = {
 }
 _SHAPE_OF = {
     "speed_30": "round",
-    "speed_50": "round",
-    "speed_80": "round",
+    "speed_120": "round",
     "no_entry": "round",
     "stop": "octagon",
     "yield": "point_down",
@@ -195,13 +195,14 @@ def _outline(name: str) -> np.ndarray:
 
 
 def _speed(digits: str) -> Callable[[_Pen, int], None]:
+    width, thickness = (1.22, 1.0) if len(digits) == 2 else (1.4, 0.75)
+
     def draw(pen: _Pen, variant: int) -> None:
         pen.base(_WHITE)
         pen.base(_RED, share=0.97)
         pen.base(_WHITE, share=(0.74, 0.78, 0.72, 0.76)[variant])
-        pen.text(
-            digits, _BLACK, height=(0.84, 0.9, 0.8, 0.86)[variant], width=1.22, pen=(0.17, 0.19, 0.2, 0.16)[variant]
-        )
+        height, stroke = ((0.84, 0.17), (0.9, 0.19), (0.8, 0.2), (0.86, 0.16))[variant]
+        pen.text(digits, _BLACK, height=height, width=width, pen=thickness * stroke)
 
     return draw
 
@@ -326,8 +327,7 @@ def _shop(pen: _Pen, variant: int) -> None:
 
 _DRAW: dict[str, Callable[[_Pen, int], None]] = {
     "speed_30": _speed("30"),
-    "speed_50": _speed("50"),
-    "speed_80": _speed("80"),
+    "speed_120": _speed("120"),
     "no_entry": _no_entry,
     "stop": _stop,
     "yield": _yield,

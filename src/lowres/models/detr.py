@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.backbone_utils import BackboneMixin
 
+from lowres.models.proposal_loss import proposal_loss
 from lowres.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from lowres.ops.distributed_count import global_mean_count
 
@@ -103,7 +104,10 @@ class DetrDetector(nn.Module):
         if targets is not None:
             # The library divides by this rank's number of objects; DDP averages over ranks.
             own = sum(len(names) for names in labels or ())
-            loss = out.loss * (max(own, 1) / max(global_mean_count(own), 1.0))
+            proposals = proposal_loss(self.hf, out, targets)
+            loss = (out.loss if proposals is None else out.loss + proposals) * (
+                max(own, 1) / max(global_mean_count(own), 1.0)
+            )
         return DetectorOutput(
             logits=logits,
             boxes_xyxy_px=cxcywh_to_xyxy(fractions) * scale[:, None],

@@ -1,0 +1,34 @@
+"""The demo preset at a size for tests: 64 px images, a tiny detector, a handful of steps."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from tests.models.tiny import RT_DETR_V2
+
+ROOT = Path(__file__).parents[2]
+
+
+def small_params() -> dict[str, Any]:
+    values = YAML(typ="safe").load((ROOT / "presets/thumbdet-demo.yaml").read_text())
+    values["data"]["source"] |= {"num_train": 12, "num_val": 6, "num_test": 6, "image_size_px": 128}
+    values["data"]["input"] |= {"short_side_px": 128, "long_side_px": 128}
+    values["teacher"]["model"]["config"] = copy.deepcopy(RT_DETR_V2["config"])
+    values["teacher"]["model"]["config"] |= {"num_queries": 15}
+    for section, steps in (("teacher", 3), ("downsampler", 2), ("distill", 3)):
+        train = values[section]["train"]
+        train |= {"steps": steps, "batch_size": 4, "num_workers": 0, "precision": "float32"}
+        train["schedule"]["warmup_steps"] = 1
+        if train["evaluate_every_steps"]:
+            train["evaluate_every_steps"] = steps
+    values["evaluate"] |= {"latency_repeats": 3, "batch_size": 4}
+    values["export"]["parity_images"] = 3
+    values["report"]["num_examples"] = 1
+    return values
+
+
+def write_params(path: Path, values: dict[str, Any]) -> Path:
+    with path.open("w") as file:
+        YAML().dump(values, file)
+    return path
