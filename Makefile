@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints
+.PHONY: help setup demo test lint format constraints kill-test study-thumbdet bench
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -42,6 +42,18 @@ lint: $(VENV)/.stamp-dev ## Check style, formatting, types and the direction of 
 format: $(VENV)/.stamp-dev ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 and 2 workers; the weights must not differ
+	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 0
+	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 2
+
+study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
+	$(BIN)/python studies/thumbdet/run.py
+	$(BIN)/python studies/thumbdet/summary.py
+
+bench: $(VENV)/.stamp-run ## Our teacher against stock transformers at 800x1333, and the attention alone
+	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/teacher_vs_stock.py
 
 constraints: ## Resolve all but torch afresh, in a venv of its own, and rewrite constraints.txt
 	$(PYTHON) -m venv $(VENV)-fresh

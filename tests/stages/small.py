@@ -16,6 +16,7 @@ def small_params() -> dict[str, Any]:
     values["data"]["input"] |= {"short_side_px": 128, "long_side_px": 128}
     values["teacher"]["model"]["config"] = copy.deepcopy(RT_DETR_V2["config"])
     values["teacher"]["model"]["config"] |= {"num_queries": 15}
+    values["distill"]["model"] = None
     for section, steps in (("teacher", 3), ("downsampler", 2), ("distill", 3)):
         train = values[section]["train"]
         train |= {"steps": steps, "batch_size": 4, "num_workers": 0, "precision": "float32"}

@@ -113,5 +113,5 @@ def _initialise(model: ThumbnailDetector, init: str, teacher_model: ThumbnailDet
     try:
         model.detector.load_state_dict(source.detector.state_dict())
     except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
+        first = " ".join(str(error).split()).split(": ", 1)[-1].split(",")[0]
         raise ValueError(f"distill.init: weights of {init} do not fit the student's model: {first}") from error

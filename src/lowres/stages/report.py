@@ -53,12 +53,20 @@ def run(
             "export": read_json(export / "parity.json"),
             "data check": _counts(read_json(data / "check.json")),
         },
+        notes=_notes(data),
     )
     html = render_page(page)
     with whole_folder(out_report) as folder:
         (folder / "index.html").write_text(html)
         (folder / "summary.txt").write_text(summary(page.rows, page.drop_rate) + "\n")
     return {"bytes": len(html)}
+
+
+def _notes(data: Path) -> list[str]:
+    val, test = ((data / split / "annotations.json").read_bytes() for split in ("val", "test"))
+    if val != test:
+        return []
+    return ["The test split is the validation split, on which the weights were chosen: the source has no other."]
 
 
 def _row(detail: Mapping[str, Any]) -> Row:
