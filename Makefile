@@ -27,7 +27,7 @@ setup: $(VENV)/.stamp-dev ## Install the package and its tools into .venv
 
 demo: $(VENV)/.stamp-run ## Run every stage of params.yaml: data to report, at most 15 minutes on 2 cores
 	$(BIN)/dvc repro
-	@test ! -f outputs/report/summary.txt || cat outputs/report/summary.txt
+	@cat outputs/report/summary.txt
 	@echo "Report: outputs/report/index.html"
 
 test: lint ## Lint, types, layers, then all tests; `make test ARGS="tests/ops -k boxes"` runs some
