@@ -38,6 +38,7 @@ def peak_memory_bytes(
 ) -> PeakMemory:
     """Peak resident memory of `run(prepare())`, run `repeats` times in a fresh Python process.
 
+    The child runs with the allocator's own settings, not with those that make training faster by keeping memory.
     Both callables are pickled, so they are functions of importable modules or `functools.partial` of such; give
     `prepare` a path to load rather than a model. Raises `ValueError` for what cannot be pickled, and `RuntimeError`
     with the child's last line if it fails.
@@ -51,6 +52,7 @@ def peak_memory_bytes(
         input=pickle.dumps(sys.path) + work,
         capture_output=True,
         timeout=timeout_s,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")},
         check=False,
     )
     if child.returncode:

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_model, save_model
+import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lowres.models.build import build_detector, build_downsampler
@@ -87,8 +88,13 @@ def load_spec(folder: Path) -> DetectorSpec:
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
-    """Write a module's weights as safetensors with their sha256 beside them; tied weights are stored once."""
-    save_model(model, str(path))
+    """Write a module's weights as safetensors with their sha256 beside them; tied weights are stored once.
+
+    Equal weights give equal bytes: there is no metadata, whose order safetensors does not keep.
+    """
+    first = _first_names(model)
+    state = model.state_dict()
+    save_file({name: state[name].contiguous() for name, kept in first.items() if name == kept}, str(path))
     path.with_name(path.name + ".sha256").write_text(sha256_of(path) + "\n")
 
 
@@ -100,10 +106,27 @@ def load_weights(path: Path, model: nn.Module) -> None:
     expected = beside.read_text().strip() if beside.is_file() else None
     if expected is None or sha256_of(path) != expected:
         raise ValueError(f"{path}: its sha256 is not the one in {beside.name}; the file is damaged, make it anew")
+    stored = load_file(str(path))
+    first = _first_names(model)
+    odd = sorted(set(stored) ^ set(first.values()))
+    if odd:
+        where = "the file alone has" if odd[0] in stored else "the file lacks"
+        raise ValueError(f"{path}: weights do not fit the model: {where} {odd[0]}")
     try:
-        load_model(model, str(path))
+        model.load_state_dict({name: stored[kept] for name, kept in first.items()})
     except RuntimeError as error:
-        raise ValueError(f"{path}: weights do not fit the model: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path}: weights do not fit the model: {' '.join(str(error).split())[:200]}") from error
+
+
+def _first_names(model: nn.Module) -> dict[str, str]:
+    """Every name in the state, with the first name of the same tensor: its own, or that of what it is tied to."""
+    first: dict[tuple[int, torch.Size, tuple[int, ...]], str] = {}
+    names = {}
+    for name, tensor in sorted(model.state_dict().items()):
+        # Empty tensors share an address without being tied.
+        key = (tensor.data_ptr() if tensor.numel() else id(tensor), tensor.shape, tensor.stride())
+        names[name] = first.setdefault(key, name)
+    return names
 
 
 def sha256_of(path: Path) -> str:
