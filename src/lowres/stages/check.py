@@ -76,7 +76,7 @@ def _one_step(task: nn.Module, batch: Batch, weights: dict[str, float]) -> dict[
 
 
 def _random_batch(canvas_multiple_px: int, *, num_classes: int, count: int = 2) -> Batch:
-    side = canvas_multiple_px * max(1, -(-128 // canvas_multiple_px))
+    side = canvas_multiple_px * max(1, -(-256 // canvas_multiple_px))
     width = side + canvas_multiple_px
     boxes = torch.tensor([[0.1, 0.1, 0.4, 0.5], [0.5, 0.3, 0.9, 0.9]]) * side
     return Batch(
