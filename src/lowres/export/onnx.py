@@ -122,7 +122,7 @@ def export_onnx(
         name="lowres",
         producer_name="lowres",
     )
-    _name_sizes(joined.graph)
+    _tidy(joined.graph)
     onnx.helper.set_model_props(
         joined,
         {
@@ -215,11 +215,16 @@ def _trace(
     return exported.model_proto
 
 
-def _name_sizes(graph: onnx.GraphProto) -> None:
+def _tidy(graph: onnx.GraphProto) -> None:
     # The tracer's names of sizes (s77) mean nothing to a reader, and intermediate ones would contradict the new names.
     del graph.value_info[:]
     for output in graph.output:
         output.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Stack traces with the paths of the machine that exported; they would also make equal models unequal files.
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del graph.metadata_props[:]
 
 
 def _add_metadata(path: Path, values: Mapping[str, str]) -> None:
