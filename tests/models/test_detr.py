@@ -155,7 +155,8 @@ def test_thumbnail_detector_gives_boxes_of_the_full_canvas():
         small = torch.nn.functional.avg_pool2d(pixels, 4)
         inner = detector(small, mask[:, ::4, ::4])
         out = model(pixels, mask)
-    torch.testing.assert_close(out.boxes_xyxy_px, inner.boxes_xyxy_px * 4)
+        # Averages by convolution and by pooling round differently, and which way depends on the processor.
+        torch.testing.assert_close(out.boxes_xyxy_px, inner.boxes_xyxy_px * 4, rtol=1e-5, atol=1e-3)
     torch.testing.assert_close(out.logits, inner.logits)
 
 

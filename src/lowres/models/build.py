@@ -12,6 +12,7 @@ from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler
 from lowres.models.fused_attention import install_fused_attention
 from lowres.models.initialise import initialise_for_training
+from lowres.models.paired_loss import install_paired_loss
 from lowres.models.strides import drop_early_strides
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def build_detector(
     if backbone_weights is not None:
         _load_backbone(detector.backbone, backbone_weights)
     drop_early_strides(detector.backbone, stride_shift)
+    install_paired_loss(hf)
     if fused_attention:
         install_fused_attention(hf)
     return detector

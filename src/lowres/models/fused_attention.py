@@ -16,12 +16,12 @@ mathematics, cheap as it is, and left on the stock path.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType
 from typing import Any
 
 from torch import Tensor, nn
 from transformers.models.rt_detr_v2.modeling_rt_detr_v2 import RTDetrV2MultiscaleDeformableAttention
 
+from lowres.models.rebinding import rebound
 from lowres.ops.deformable_attention import deformable_attention
 
 logger = logging.getLogger(__name__)
@@ -136,18 +136,7 @@ class FusedFunction:
         return _fused_v2(*arguments)
 
 
-def _reading_elsewhere(function: FunctionType, name: str, replacement: object) -> FunctionType:
-    """The same code, finding `replacement` under one of the global names it reads."""
-    assert name in function.__code__.co_names, f"{function.__qualname__} does not use {name} in this transformers"
-    names = {**function.__globals__, name: replacement}
-    # Without a module's name torch.compile looks names up here, and not in the module the code came from.
-    del names["__name__"]
-    return FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
-
-
 class FusedRTDetrV2Attention(RTDetrV2MultiscaleDeformableAttention):
     """RT-DETRv2's attention with the fused sampling."""
 
-    forward = _reading_elsewhere(
-        RTDetrV2MultiscaleDeformableAttention.forward, "multi_scale_deformable_attention_v2", _fused_v2
-    )
+    forward = rebound(RTDetrV2MultiscaleDeformableAttention.forward, multi_scale_deformable_attention_v2=_fused_v2)

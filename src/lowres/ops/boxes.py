@@ -27,8 +27,13 @@ def area(boxes: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
 
 def pairwise_iou(first: Float[Tensor, "n 4"], second: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:
     """Intersection over union of every pair of xyxy boxes, in [0, 1]; 0 where the union is empty."""
-    overlap, union = _overlap_and_union(first[:, None], second[None])
-    return torch.where(union > 0, overlap / union.clamp(min=torch.finfo(union.dtype).tiny), torch.zeros_like(union))
+    return iou(first[:, None], second[None])
+
+
+def iou(first: Float[Tensor, "*n 4"], second: Float[Tensor, "*m 4"]) -> Float[Tensor, "*p"]:
+    """Intersection over union of corresponding xyxy boxes, in [0, 1]; 0 where the union is empty."""
+    overlap, union = _overlap_and_union(first, second)
+    return overlap / union.clamp(min=torch.finfo(union.dtype).tiny)
 
 
 def pairwise_giou(first: Float[Tensor, "n 4"], second: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:

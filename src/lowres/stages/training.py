@@ -1,7 +1,9 @@
 """What the three training stages share: from a section of params.yaml to a call of the loop."""
 
 import csv
+import importlib.util
 import json
+import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +29,8 @@ from lowres.stages.provenance import code_identity, data_identity
 from lowres.tasks.detect import detect_batches
 
 RUNS = Path(".lowres/runs")
+
+log = logging.getLogger(__name__)
 
 
 def train_task(
@@ -124,9 +128,17 @@ def train_task(
         channels_last=settings.channels_last,
         checkpoint_minutes=settings.checkpoint_minutes,
         steps_per_epoch=max(1, len(dataset) // settings.batch_size),
-        dvclive_folder=RUNS / f"{label}-{key}" / "dvclive",
+        dvclive_folder=_dvclive_folder(RUNS / f"{label}-{key}"),
         label=label,
     )
+
+
+def _dvclive_folder(run: Path) -> Path | None:
+    # DVC stays out of training images (its cache has a CVE without a fix), and DVCLive needs DVC.
+    if importlib.util.find_spec("dvclive") is None:
+        log.info("DVCLive is not installed: scalars go to history.jsonl alone")
+        return None
+    return run / "dvclive"
 
 
 def validator(
