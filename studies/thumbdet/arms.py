@@ -1,6 +1,6 @@
 """The arms of the study: what each changes against the demo preset, everything else being equal."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 SEEDS = (0, 1, 2)
@@ -12,8 +12,20 @@ PAPER: dict[str, Any] = {
     "logit": {"weight": 0.5, "alignment": "index", "form": "softmax_kl", "temperature": 1.0, "threshold": 0.5},
     "feature": {"weight": 0.1, "distance": "mse", "resize": "student"},
 }
-BEST: dict[str, Any] = {**DETECTION, "feature": {"weight": 2.0, "distance": "mse", "resize": "student"}}
-TERMS = {"none": DETECTION, "paper": PAPER, "best": BEST}
+FEATURE: dict[str, Any] = {"feature": {"weight": 2.0, "distance": "mse", "resize": "student"}}
+LOGIT: dict[str, Any] = {
+    "logit": {"weight": 1.0, "alignment": "matched", "form": "sigmoid_kl", "temperature": 1.0, "threshold": 0.3}
+}
+BOX: dict[str, Any] = {"box": {"weight": 1.0, "alignment": "matched", "threshold": 0.3}}
+# Candidates for our terms; the group `tune` compares them on the validation split.
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "feature": {**DETECTION, **FEATURE},
+    "feature-strong": {**DETECTION, "feature": {**FEATURE["feature"], "weight": 5.0}},
+    "feature-normalised": {**DETECTION, "feature": {**FEATURE["feature"], "distance": "normalised_mse"}},
+    "feature-logit": {**DETECTION, **FEATURE, **LOGIT},
+    "feature-logit-box": {**DETECTION, **FEATURE, **LOGIT, **BOX},
+}
+TERMS = {"none": DETECTION, "paper": PAPER, "best": CANDIDATES["feature"], **CANDIDATES}
 
 # A narrower detector, so that twice the side costs about what the wide one costs at 4x with stride_shift 1.
 NARROW = {
@@ -47,7 +59,6 @@ class Arm:
     init: str = "teacher"
     stride_shift: int = 1
     narrow: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -57,7 +68,7 @@ class Arm:
 
 def all_arms() -> list[Arm]:
     """Every arm, those of one seed before those of the next, so that a study cut short compares equal things."""
-    arms = []
+    arms = [Arm("tune", terms, seed=0, terms=terms) for terms in CANDIDATES]
     for seed in SEEDS:
         for kind in ("bicubic", "area", "learned"):
             for terms in TERMS:

@@ -2,17 +2,22 @@
 
     make study-thumbdet            # all arms
     python studies/thumbdet/run.py --group main --seed 0
+    python studies/thumbdet/run.py --jobs 8     # arms at a time: for one large GPU, never for two cores
 
 It needs the outputs of the demo preset (data and teacher); `make demo` makes them. An arm leaves one small JSON in
-`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Accuracy is measured on the test split,
-weights are chosen on the validation split.
+`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Weights are chosen on the validation split;
+accuracy is measured on the test split, except for the group `tune`, which chooses our terms and never sees it.
 """
 
 import argparse
 import copy
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +31,13 @@ from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_detector, sha256_of
 from lowres.stages import distill, downsampler
-from lowres.stages.batches import eval_batches
+from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.outputs import write_json
 from lowres.stages.provenance import code_identity, data_identity
 from lowres.tasks.detect import detect_batches
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 ROOT = HERE.parents[1]
 PRESET = ROOT / "presets/thumbdet-demo.yaml"
 DATA, TEACHER = Path("outputs/data"), Path("outputs/teacher")
@@ -81,25 +87,50 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         out_history=work / "history/distill",
     )
     model, spec = load_detector(work / "student")
-    truth = load_truth(DATA / "test")
-    found = detect_batches(model, eval_batches(DATA / "test", sizing, batch_size=16), max_detections=100)
-    metrics = evaluate_detections(truth, found, class_names=spec.class_names, thumbnail_ratio=4)
-    batch = next(iter(eval_batches(DATA / "test", sizing, batch_size=1)))
-    teacher = json.loads((TEACHER / "config.json").read_text())["provenance"]
-    return {
-        "arm": {key: value for key, value in vars(arm).items() if key != "extra"},
-        "test": {name: getattr(metrics, name) for name in ("ap", "ap50", "ap75", "ap_small", "ap_medium")},
-        "by_thumbnail_size": [vars(size) for size in metrics.by_thumbnail_size],
+    batch = next(iter(eval_batches(DATA / "val", sizing, batch_size=1)))
+    result = {
+        "arm": vars(arm),
         "val": trained["val"],
         "best_step": trained["best_step"],
         "parameters": count_parameters(model),
         "multiply_adds": multiply_adds(model, (batch.pixels, batch.mask)),
-        "seconds": round(time.monotonic() - began),
-        "teacher": {"sha256": sha256_of(TEACHER / "model.safetensors"), "val_ap": teacher["val"]["ap"]},
+        "teacher": {
+            "sha256": sha256_of(TEACHER / "model.safetensors"),
+            "val_ap": json.loads((TEACHER / "config.json").read_text())["provenance"]["val"]["ap"],
+        },
         "data": data_identity(DATA),
         "code_sha256": code_identity(),
         "machine": machine_facts(),
     }
+    if arm.group != "tune":
+        device = choose_device()
+        truth = load_truth(DATA / "test")
+        batches = eval_batches(DATA / "test", sizing, batch_size=16)
+        found = detect_batches(model.to(device), batches, max_detections=100, device=device)
+        metrics = evaluate_detections(truth, found, class_names=spec.class_names, thumbnail_ratio=4)
+        result["test"] = {name: getattr(metrics, name) for name in ("ap", "ap50", "ap75", "ap_small", "ap_medium")}
+        result["by_thumbnail_size"] = [vars(size) for size in metrics.by_thumbnail_size]
+    return result | {"seconds": round(time.monotonic() - began)}
+
+
+def finish(arm: Arm) -> None:
+    """Run an arm in this process and write its result."""
+    print(f"== {arm.key}", flush=True)
+    result = run_arm(arm)
+    write_json(RESULTS / f"{arm.key}.json", result)
+    shutil.rmtree(WORK / arm.key / "history")
+    print(f"== {arm.key}: val AP {result['val']['ap']:.3f} in {result['seconds']} s", flush=True)
+
+
+def finish_elsewhere(arm: Arm) -> str:
+    """Run an arm in a process of its own, its output in a file; returns what became of it."""
+    log = WORK / f"{arm.key}.log"
+    with log.open("w") as file:
+        command = [sys.executable, __file__, "--arm", arm.key]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        code = subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode
+    lines = log.read_text().splitlines() or ["no output"]
+    return f"{lines[-1]}" if code == 0 else f"== {arm.key} ended with {code}: {lines[-1]} (all of it: {log})"
 
 
 def main() -> None:
@@ -107,16 +138,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--arm", help="the key of one arm")
+    parser.add_argument("--jobs", type=int, default=1, help="arms at a time, each in its own process")
     options = parser.parse_args()
-    arms = [arm for arm in all_arms() if options.group in (None, arm.group) and options.seed in (None, arm.seed)]
-    missing = [arm for arm in arms if not (HERE / "results" / f"{arm.key}.json").is_file()]
+    arms = [
+        arm
+        for arm in all_arms()
+        if options.group in (None, arm.group) and options.seed in (None, arm.seed) and options.arm in (None, arm.key)
+    ]
+    if not arms:
+        raise SystemExit("no such arm")
+    missing = [arm for arm in arms if not (RESULTS / f"{arm.key}.json").is_file()]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
-    for number, arm in enumerate(missing, start=1):
-        print(f"== {number}/{len(missing)} {arm.key}", flush=True)
-        result = run_arm(arm)
-        write_json(HERE / "results" / f"{arm.key}.json", result)
-        shutil.rmtree(WORK / arm.key / "history")
-        print(f"== {arm.key}: AP {result['test']['ap']:.3f} in {result['seconds']} s", flush=True)
+    if options.jobs == 1:
+        for arm in missing:
+            finish(arm)
+        return
+    WORK.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        failed = 0
+        for outcome in pool.map(finish_elsewhere, missing):
+            print(outcome, flush=True)
+            failed += "ended with" in outcome
+    if failed:
+        raise SystemExit(f"{failed} arms failed")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 from transformers import AutoBackbone, AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
+from lowres.models.cpu_attention import install_cpu_attention
 from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler
 from lowres.models.fused_attention import install_fused_attention
@@ -63,6 +64,7 @@ def build_detector(
         _load_backbone(detector.backbone, backbone_weights)
     drop_early_strides(detector.backbone, stride_shift)
     install_paired_loss(hf)
+    install_cpu_attention(hf)
     if fused_attention:
         install_fused_attention(hf)
     return detector
