@@ -6,7 +6,8 @@
 #
 # Each part leaves a dated JSON in OUT (default: beside this script). Trainings live in .lowres/gpu and go on where they
 # were when this script is called again; LIMIT_S (default 570) stops them in time for the last part. PYTHON names the
-# interpreter; it needs the package's dependencies, not the package. thumbdet-coco-mini-gpu is trained where data/coco-mini is.
+# interpreter; it needs the package's dependencies, not the package. PRESETS are trained at the same time; one whose data
+# are not there is left out and named.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -22,7 +23,7 @@ left() { echo $((limit - SECONDS - $1)); }
 stage() { # stage NAME OUTPUT: once, in the working folder of a training, its output in a file, stopped in time
     [ -d "outputs/$2" ] && return
     timeout --signal=TERM "$(left "$reserve")" "$PYTHON" -m lowres.cli "$1" > "$1.log" 2>&1 && return
-    echo "$(basename "$PWD"): $1 is not finished ($(tail -n 1 "$1.log")); call again with: train"
+    echo "$(basename "$PWD"): $1 is not finished: $(tail -n 1 "$1.log" | tr '\r' '\n' | tail -n 1)"
     return 1
 }
 
@@ -59,8 +60,7 @@ do_compiled() {
 do_train() {
     say "training the presets at the same time"
     reserve=$1
-    (train thumbdet-demo) &
-    if [ -e data/coco-mini ]; then (train thumbdet-coco-mini-gpu) & else echo "data/coco-mini is absent: demo alone"; fi
+    for preset in ${PRESETS:-thumbdet-demo thumbdet-coco-mini-gpu}; do (train "$preset") & done
     wait
     "$PYTHON" benchmarks/gpu_training.py --output "$out/gpu_training-$day.json" .lowres/gpu/*/ || failed=1
 }

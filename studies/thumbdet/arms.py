@@ -24,6 +24,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "feature-normalised": {**DETECTION, "feature": {**FEATURE["feature"], "distance": "normalised_mse"}},
     "feature-logit": {**DETECTION, **FEATURE, **LOGIT},
     "feature-logit-box": {**DETECTION, **FEATURE, **LOGIT, **BOX},
+    "logit-box": {**DETECTION, **LOGIT, **BOX},
 }
 TERMS = {"none": DETECTION, "paper": PAPER, "best": CANDIDATES["feature"], **CANDIDATES}
 
@@ -59,6 +60,7 @@ class Arm:
     init: str = "teacher"
     stride_shift: int = 1
     narrow: bool = False
+    skip: str = "none"
 
     @property
     def key(self) -> str:
@@ -69,6 +71,7 @@ class Arm:
 def all_arms() -> list[Arm]:
     """Every arm, those of one seed before those of the next, so that a study cut short compares equal things."""
     arms = [Arm("tune", terms, seed=0, terms=terms) for terms in CANDIDATES]
+    arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic"))
     for seed in SEEDS:
         for kind in ("bicubic", "area", "learned"):
             for terms in TERMS:

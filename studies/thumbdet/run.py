@@ -51,6 +51,7 @@ def params_of(arm: Arm) -> Params:
     section["kind"], section["ratio"] = arm.kind, arm.ratio
     if arm.kind == "learned":
         section["train"]["seed"] = arm.seed
+        section["options"]["skip"] = arm.skip
     else:
         section |= {"options": {}, "terms": {}, "train": None}
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
