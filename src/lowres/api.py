@@ -22,7 +22,7 @@ from lowres.export.runtime import OnnxDetector
 from lowres.models.artifact import DetectorSpec, load_detector
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
-from lowres.stages.cost import Decoded, detect_image, detector_cost, sized
+from lowres.stages.cost import Decoded, detect_image, detector_latency, detector_memory, sized
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -125,13 +125,11 @@ def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) ->
             "parameters": count_parameters(detector.model),
             "multiply_adds": multiply_adds(detector.model, (batch.pixels, batch.mask)),
             "ratio": detector.model.ratio,
-            **detector_cost(
-                detector.model,
-                load=functools.partial(_load_model, str(model)),
-                encoded=encoded,
-                sizing=detector.spec.input,
-                repeats=repeats,
-                max_detections=100,
+            **detector_latency(
+                detector.model, encoded=encoded, sizing=detector.spec.input, repeats=repeats, max_detections=100
+            ),
+            **detector_memory(
+                functools.partial(_load_model, str(model)), encoded=encoded[0], sizing=detector.spec.input
             ),
             "machine": machine_facts(),
         }

@@ -40,8 +40,9 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 ROOT = HERE.parents[1]
 PRESET = ROOT / "presets/thumbdet-demo.yaml"
-DATA, TEACHER = Path("outputs/data"), Path("outputs/teacher")
-WORK = Path(".lowres/studies/thumbdet")
+OUTPUTS = Path(os.environ.get("LOWRES_STUDY_OUTPUTS", "outputs")).resolve()
+DATA, TEACHER = OUTPUTS / "data", OUTPUTS / "teacher"
+WORK = OUTPUTS.parent / ".lowres/studies/thumbdet"
 
 
 def params_of(arm: Arm) -> Params:
@@ -126,12 +127,15 @@ def finish(arm: Arm) -> None:
 def finish_elsewhere(arm: Arm) -> str:
     """Run an arm in a process of its own, its output in a file; returns what became of it."""
     log = WORK / f"{arm.key}.log"
+    # A folder of its own for checkpoints: arms with the same down-sampler would wait for each other's.
+    folder = WORK / arm.key / "process"
+    folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
-        command = [sys.executable, __file__, "--arm", arm.key]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        code = subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode
+        command = [sys.executable, str(Path(__file__).resolve()), "--arm", arm.key]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "LOWRES_STUDY_OUTPUTS": str(OUTPUTS)}
+        done = subprocess.run(command, stdout=file, stderr=file, env=environment, cwd=folder, check=False)
     lines = log.read_text().splitlines() or ["no output"]
-    return f"{lines[-1]}" if code == 0 else f"== {arm.key} ended with {code}: {lines[-1]} (all of it: {log})"
+    return lines[-1] if done.returncode == 0 else f"== {arm.key} ended with {done.returncode}: {lines[-1]} ({log})"
 
 
 def main() -> None:

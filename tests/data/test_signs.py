@@ -12,6 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from lowres.data import signs
 from lowres.data.signs import CLASS_NAMES, render_signs, scene
 from lowres.data.signs_glyphs import NUM_VARIANTS, PLATE_NAMES, glyph
 from lowres.data.signs_mount import Plate, paint_plate, sample_pose
@@ -84,6 +85,15 @@ def test_scenes_do_not_depend_on_threads_or_process():
         check=True,
     )
     assert other.stdout.strip() == one
+
+
+def test_several_processes_render_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, images_a_process in (("one", 100), ("two", 2)):
+        monkeypatch.setattr(signs, "IMAGES_WORTH_A_PROCESS", images_a_process)
+        signs.render_signs(tmp_path / name, seed=3, num_train=5, num_val=1, num_test=0, image_size_px=64)
+    one, two = digests(tmp_path / "one"), digests(tmp_path / "two")
+    assert len(one) == 6 + 3
+    assert one == two
 
 
 def test_boxes_lie_in_the_frame_with_positive_sides_and_ids_count_from_one(folder: Path):

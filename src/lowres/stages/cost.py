@@ -54,16 +54,10 @@ def detect_image(
         return detect_batch(model, Decoded.of(pixels, sizing).batch, max_detections=max_detections)[0]
 
 
-def detector_cost(
-    model: ThumbnailDetector,
-    *,
-    load: Callable[[], ThumbnailDetector],
-    encoded: Sequence[bytes],
-    sizing: dict[str, Any],
-    repeats: int,
-    max_detections: int,
+def detector_latency(
+    model: ThumbnailDetector, *, encoded: Sequence[bytes], sizing: dict[str, Any], repeats: int, max_detections: int
 ) -> dict[str, Any]:
-    """Latency of each step at batch 1 and peak memory; `load` makes the model anew in a process of its own."""
+    """Latency of each step at batch 1, and with how many threads."""
     model.eval()
     latency = end_to_end_cost(
         encoded,
@@ -75,13 +69,13 @@ def detector_cost(
         repeats=repeats,
     )
     machine = latency.pop("machine")
-    memory = peak_memory_bytes(load, partial(_detect_once, encoded[0], sizing), repeats=2)
-    return {
-        "latency": latency,
-        "threads": machine["threads"],
-        "peak_memory_bytes": memory.peak_bytes,
-        "loaded_memory_bytes": memory.loaded_bytes,
-    }
+    return {"latency": latency, "threads": machine["threads"]}
+
+
+def detector_memory(load: Callable[[], ThumbnailDetector], *, encoded: bytes, sizing: dict[str, Any]) -> dict[str, int]:
+    """Peak memory of a process of its own that loads the model by `load` and detects in one image."""
+    memory = peak_memory_bytes(load, partial(_detect_once, encoded, sizing), repeats=2)
+    return {"peak_memory_bytes": memory.peak_bytes, "loaded_memory_bytes": memory.loaded_bytes}
 
 
 def _detect_once(encoded: bytes, sizing: dict[str, Any], model: ThumbnailDetector) -> None:

@@ -3,6 +3,7 @@
 import csv
 import functools
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from lowres.models.downsamplers import FixedDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.batches import choose_device, eval_batches
-from lowres.stages.cost import Decoded, detector_cost
+from lowres.stages.cost import Decoded, detector_latency, detector_memory
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
 from lowres.stages.provenance import data_identity
@@ -78,8 +79,11 @@ def run(
         )
         curves[row.key] = precision_recall(truth, found[row.key], class_names=names, thumbnail_ratio=ratio)
         details.append({"key": row.key, "title": row.title, "metrics": metrics.as_dict()})
+    encoded = _encoded(split)
     for row, detail in zip(rows, details, strict=True):
-        detail["cost"] = _cost(row, split, sizing, evaluate)
+        detail["cost"] = _cost(row, split, encoded, sizing, evaluate)
+    for detail, memory in zip(details, _memories(rows, encoded[0], sizing), strict=True):
+        detail["cost"] |= memory
     matches = match_images(truth, found["student"], num_classes=len(names), score_threshold=evaluate.score_threshold)
     confusion = confusion_matrix(
         truth, found["student"], num_classes=len(names), score_threshold=evaluate.score_threshold
@@ -127,24 +131,37 @@ def _detect(row: Row, split: Path, sizing: Input, evaluate: Evaluate) -> list[Im
     return found
 
 
-def _cost(row: Row, split: Path, sizing: Input, evaluate: Evaluate) -> dict[str, Any]:
+def _encoded(split: Path, count: int = 16) -> list[bytes]:
     reader = ShardReader(split, verify=False)
-    encoded = [bytes(reader[position]) for position in range(min(16, len(reader)))]
+    return [bytes(reader[position]) for position in range(min(count, len(reader)))]
+
+
+def _cost(row: Row, split: Path, encoded: list[bytes], sizing: Input, evaluate: Evaluate) -> dict[str, Any]:
     batch = next(iter(eval_batches(split, sizing, batch_size=1)))
     return {
         "parameters": count_parameters(row.model),
         "multiply_adds": multiply_adds(row.model, (batch.pixels, batch.mask)),
         "input_wh_px": [batch.pixels.shape[3], batch.pixels.shape[2]],
         "thumbnail_wh_px": [batch.pixels.shape[3] // row.model.ratio, batch.pixels.shape[2] // row.model.ratio],
-        **detector_cost(
+        **detector_latency(
             row.model,
-            load=functools.partial(_load_row, str(row.folder), row.bicubic_ratio),
             encoded=encoded,
             sizing=sizing.model_dump(),
             repeats=evaluate.latency_repeats,
             max_detections=evaluate.max_detections,
         ),
     }
+
+
+def _memories(rows: list[Row], encoded: bytes, sizing: Input) -> list[dict[str, int]]:
+    """Peak memory of every row; their processes may run beside each other, now that no time is taken."""
+
+    def measure(row: Row) -> dict[str, int]:
+        load = functools.partial(_load_row, str(row.folder), row.bicubic_ratio)
+        return detector_memory(load, encoded=encoded, sizing=sizing.model_dump())
+
+    with ThreadPoolExecutor(len(rows)) as pool:
+        return list(pool.map(measure, rows))
 
 
 def _load_row(folder: str, bicubic_ratio: int | None) -> ThumbnailDetector:
