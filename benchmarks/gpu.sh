@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # One GPU, ten minutes: is the fused attention right, how fast are teacher and student, do the presets train?
 #
-#     make setup && benchmarks/gpu.sh                 # everything
-#     benchmarks/gpu.sh check latency                 # some parts: check, latency, train, compiled
+#     make setup && benchmarks/gpu.sh                 # check, latency, train
+#     benchmarks/gpu.sh check latency                 # some parts
+#     benchmarks/gpu.sh compiled                      # latency with torch.compile, which takes minutes to compile
 #
-# Each part leaves a dated JSON in OUT (default: beside this script). Trainings live in .lowres/gpu and go on where they
-# were when this script is called again; LIMIT_S (default 570) stops them in time for the last part. PYTHON names the
-# interpreter; it needs the package's dependencies, not the package. PRESETS are trained at the same time; one whose data
-# are not there is left out and named.
+# Each part leaves a dated JSON in OUT (default: beside this script). PRESETS are trained at the same time, in .lowres/gpu;
+# they stop after LIMIT_S seconds (default 570) and go on when this script is called again. A preset whose data are not there
+# says so. PYTHON names the interpreter; it needs the package's dependencies, not the package.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,10 +19,10 @@ export PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 failed=0
 
 say() { echo "### $SECONDS s: $*"; }
-left() { echo $((limit - SECONDS - $1)); }
+left() { echo $((limit > SECONDS + $1 ? limit - SECONDS - $1 : 1)); } # seconds until $1 before the limit
 stage() { # stage NAME OUTPUT: once, in the working folder of a training, its output in a file, stopped in time
     [ -d "outputs/$2" ] && return
-    timeout --signal=TERM "$(left "$reserve")" "$PYTHON" -m lowres.cli "$1" > "$1.log" 2>&1 && return
+    timeout --signal=TERM "$(left 5)" "$PYTHON" -m lowres.cli "$1" > "$1.log" 2>&1 && return
     echo "$(basename "$PWD"): $1 is not finished: $(tail -n 1 "$1.log" | tr '\r' '\n' | tail -n 1)"
     return 1
 }
@@ -59,19 +59,18 @@ do_compiled() {
 
 do_train() {
     say "training the presets at the same time"
-    reserve=$1
     for preset in ${PRESETS:-thumbdet-demo thumbdet-coco-mini-gpu}; do (train "$preset") & done
     wait
     "$PYTHON" benchmarks/gpu_training.py --output "$out/gpu_training-$day.json" .lowres/gpu/*/ || failed=1
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(check latency train compiled)
+[ ${#parts[@]} -gt 0 ] || parts=(check latency train)
 for part in "${parts[@]}"; do
     case $part in
         check) do_check ;;
         latency) do_latency ;;
-        train) case " ${parts[*]} " in *" compiled "*) do_train 120 ;; *) do_train 5 ;; esac ;;
+        train) do_train ;;
         compiled) do_compiled ;;
         *) echo "unknown part $part: check, latency, train or compiled" >&2; exit 2 ;;
     esac

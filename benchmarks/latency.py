@@ -24,7 +24,7 @@ from lowres.config import Params, load_params
 from lowres.evaluation.cost import multiply_adds
 from lowres.models.build import build_detector, build_downsampler
 from lowres.models.downsamplers import IdentityDownsampler
-from lowres.models.optimise import fold_batch_norm, rewrite_sampling_locations
+from lowres.models.optimise import chunk_feed_forward, fold_batch_norm, rewrite_sampling_locations
 from lowres.models.thumbnail import ThumbnailDetector
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ class DeviceConstants(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def build_models(params: Params) -> dict[str, ThumbnailDetector]:
+def build_models(params: Params, device: str) -> dict[str, ThumbnailDetector]:
     """Teacher and student, ready for inference."""
     torch.manual_seed(0)
     names = [f"class {number}" for number in range(80)]
@@ -65,6 +65,8 @@ def build_models(params: Params) -> dict[str, ThumbnailDetector]:
         model.eval().requires_grad_(requires_grad=False)
         fold_batch_norm(model)
         rewrite_sampling_locations(model)
+        if device == "cpu":
+            chunk_feed_forward(model)
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return models
 
@@ -147,7 +149,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     params = load_params(ROOT / "presets" / f"{options.preset}.yaml")
-    models = build_models(params)
+    models = build_models(params, options.device)
     one = images(params, 1, "cpu")
     results: dict[str, Any] = {}
     for model_name in options.models:

@@ -1,11 +1,13 @@
 """The whole DAG through the command line, once, at a tiny size; then facts about what it left."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from tests.stages.small import small_params, write_params
@@ -29,6 +31,34 @@ def lowres(folder, *arguments, check=True):
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def refused(done, message):
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
+
+
+SPLIT = {"images": "images", "annotations": "instances.json"}
+COCO = {"kind": "coco", "root": ".", "train": SPLIT, "val": SPLIT, "test": None}
+
+
+def write_coco(folder, images=2):
+    """A COCO data set of 128 px images of noise, one box each, one class."""
+    (folder / "images").mkdir(exist_ok=True)
+    noise = np.random.default_rng(0)
+    for number in range(images):
+        pixels = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"images/{number}.jpg"), pixels)
+    size = {"width": 128, "height": 128}
+    box = {"category_id": 1, "bbox": [10, 10, 50, 60], "area": 3000, "iscrowd": 0}
+    document = {
+        "images": [{"id": number, "file_name": f"{number}.jpg", **size} for number in range(images)],
+        "annotations": [{"id": number + 1, "image_id": number, **box} for number in range(images)],
+        "categories": [{"id": 1, "name": "cell"}],
+    }
+    (folder / "instances.json").write_text(json.dumps(document))
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +161,7 @@ def test_benchmark_prints_every_step(finished):
     ],
 )
 def test_bad_input_is_one_line_and_a_non_zero_exit(finished, arguments, message):
-    done = lowres(finished, *arguments, check=False)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
+    refused(lowres(finished, *arguments, check=False), message)
 
 
 def test_a_model_of_other_classes_than_the_data_is_refused(finished, tmp_path):
@@ -147,3 +173,54 @@ def test_a_model_of_other_classes_than_the_data_is_refused(finished, tmp_path):
     done = lowres(tmp_path, "distill", check=False)
     assert done.returncode == 2
     assert "error:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "message"),
+    [
+        ("teacher", {"teacher.train.optimizer": {}}, "teacher.train.optimizer: unknown key; did you mean optimiser?"),
+        ("teacher", {"teacher.train.batch_size": 0}, "teacher.train.batch_size: Input should be greater"),
+        ("teacher", {"data.input.canvas_multiple_px": 34}, "34 is no multiple of downsampler.ratio 4"),
+        ("prepare", {"data.source": COCO | {"root": "nowhere"}}, "'nowhere' does not exist"),
+        ("prepare", {"data.source": COCO, "data.min_side_px": 300}, "images refused, max_bad_fraction allows 0"),
+    ],
+)
+def test_bad_configuration_or_data_is_one_line_and_a_non_zero_exit(finished, tmp_path, stage, change, message):
+    values = small_params()
+    for key, value in change.items():
+        *path, last = key.split(".")
+        functools.reduce(dict.__getitem__, path, values)[last] = value
+    (tmp_path / "images").mkdir()
+    write_coco(tmp_path)
+    write_params(tmp_path / "params.yaml", values)
+    refused(lowres(tmp_path, stage, check=False), message)
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    values = small_params()
+    values["data"]["source"] = COCO
+    write_coco(tmp_path, images=0)
+    write_params(tmp_path / "params.yaml", values)
+    refused(lowres(tmp_path, "prepare", check=False), "the split has no images")
+
+
+def test_a_truncated_image_above_the_limit_is_refused(tmp_path):
+    values = small_params()
+    values["data"]["source"] = COCO
+    write_coco(tmp_path)
+    image = tmp_path / "images/1.jpg"
+    image.write_bytes(image.read_bytes()[:-400])
+    write_params(tmp_path / "params.yaml", values)
+    refused(lowres(tmp_path, "prepare", check=False), "1 of 2 images refused")
+
+
+@pytest.mark.parametrize("stage", ["distill", "evaluate", "export"])
+def test_a_model_of_other_classes_is_refused(finished, tmp_path, stage):
+    shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    shutil.rmtree(tmp_path / "outputs/data")
+    values = small_params()
+    values["data"]["source"] = COCO
+    write_coco(tmp_path)
+    write_params(tmp_path / "params.yaml", values)
+    lowres(tmp_path, "prepare")
+    refused(lowres(tmp_path, stage, check=False), "the model knows 8 classes")

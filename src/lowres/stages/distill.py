@@ -13,6 +13,7 @@ from lowres.models.build import build_detector
 from lowres.models.optimise import fold_batch_norm
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.stages.batches import choose_device
+from lowres.stages.classes import require_same_classes
 from lowres.stages.downsampler import load_downsampler
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.provenance import data_identity
@@ -33,6 +34,7 @@ def run(
 ) -> dict[str, Any]:
     """Train down-sampler and detector jointly, keep the weights with the best AP on the val split."""
     teacher_model, teacher_spec = load_detector(teacher)
+    require_same_classes(teacher_spec, teacher, data / "train")
     model, spec = build_student(distill, teacher_model, teacher_spec, downsampler)
     fold_batch_norm(teacher_model)  # it only reads now, in less time
     task = build_task(distill.terms, model, teacher_model)

@@ -22,11 +22,12 @@ from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.curves import precision_recall
 from lowres.evaluation.drop_rate import drop_rate
 from lowres.evaluation.machine import machine_facts
-from lowres.models.artifact import DetectorSpec, load_detector
+from lowres.models.artifact import load_detector
 from lowres.models.downsamplers import FixedDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.batches import choose_device, eval_batches
+from lowres.stages.classes import require_same_classes
 from lowres.stages.cost import Decoded, detector_latency, detector_memory
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
@@ -60,9 +61,10 @@ def run(
     """Measure all rows on the chosen split; write details, detections, curves, and a flat summary."""
     teacher_model, teacher_spec = load_detector(teacher)
     student_model, student_spec = load_detector(student)
-    _same_classes(teacher_spec, student_spec)
     ratio = student_model.ratio
     split = data / evaluate.split
+    require_same_classes(teacher_spec, teacher, split)
+    require_same_classes(student_spec, student, split)
     truth = load_truth(split)
     bicubic = ThumbnailDetector(FixedDownsampler(kind="bicubic", ratio=ratio), teacher_model.detector)
     rows = [
@@ -114,11 +116,6 @@ def run(
         _write_thumbnails(folder / "thumbnails", student_model, split, sizing, truth, examples)
     write_json(out_metrics, summary)
     return summary
-
-
-def _same_classes(teacher: DetectorSpec, student: DetectorSpec) -> None:
-    if teacher.class_names != student.class_names:
-        raise ValueError("teacher and student know different classes; train the student under this teacher again")
 
 
 def _detect(row: Row, split: Path, sizing: Input, evaluate: Evaluate) -> list[ImageDetections]:

@@ -23,6 +23,7 @@ from lowres.export.onnx import export_verified
 from lowres.export.parity import ParityLimits, ParityReport
 from lowres.models.artifact import DetectorSpec, load_detector
 from lowres.records import ImageDetections, ImageTruth
+from lowres.stages.classes import require_same_classes
 from lowres.stages.cost import sized
 from lowres.stages.outputs import read_json, whole_folder, write_json
 from lowres.stages.provenance import provenance
@@ -46,6 +47,7 @@ def run(
     facts = provenance(params_file, data)
     details = read_json(evaluation / "details.json")
     val = data / "val"
+    require_same_classes(spec, student, val)
     truth = load_truth(val)[: export.parity_images]
     with whole_folder(out_export) as folder:
         report = export_verified(
