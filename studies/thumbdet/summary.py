@@ -1,4 +1,7 @@
-"""Table and plots of the study from `results/`; writes results.md, main.png and frontier.png beside it."""
+"""Tables and plots of the study from `results/`; writes results.md, main.png and frontier.png beside it.
+
+Arms of one seed share the teacher, the data and the machine, so differences are taken within a seed.
+"""
 
 import json
 from collections import defaultdict
@@ -13,9 +16,34 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 HERE = Path(__file__).parent
+Results = dict[tuple[str, str], list[dict[str, Any]]]
 
 
-def load() -> dict[tuple[str, str], list[dict[str, Any]]]:
+# What is asked of the study: the first arm minus the second, in AP on the test split.
+QUESTIONS = {
+    "our terms and a learned down-sampler, against plain bicubic": ("main: learned-best", "main: bicubic-none"),
+    "the paper's terms and a learned down-sampler, against plain bicubic": (
+        "main: learned-paper",
+        "main: bicubic-none",
+    ),
+    "learned instead of bicubic, no distillation": ("main: learned-none", "main: bicubic-none"),
+    "learned instead of bicubic, our terms": ("main: learned-best", "main: bicubic-best"),
+    "area instead of bicubic, no distillation": ("main: area-none", "main: bicubic-none"),
+    "the paper's terms, learned": ("main: learned-paper", "main: learned-none"),
+    "our terms, learned": ("main: learned-best", "main: learned-none"),
+    "our terms instead of the paper's, learned": ("main: learned-best", "main: learned-paper"),
+    "teacher's weights instead of random ones": ("main: learned-best", "init: scratch"),
+    "one early stride dropped instead of none": ("main: learned-best", "shift: shift0"),
+    "two early strides dropped instead of one": ("shift: shift2", "main: learned-best"),
+    "thumbnails at 4x, distilled, instead of a narrow detector on 2x": ("main: learned-best", "narrow: bicubic-2x"),
+    "thumbnails at 4x from scratch instead of a narrow detector on 2x": (
+        "narrow: learned-4x-scratch-none",
+        "narrow: bicubic-2x",
+    ),
+}
+
+
+def load() -> Results:
     """Results by group and name, in the order of seeds."""
     found = defaultdict(list)
     for path in sorted((HERE / "results").glob("*.json")):
@@ -32,23 +60,53 @@ def interval(values: list[float]) -> tuple[float, float]:
     return mean, float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def table(results: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
-    """Markdown."""
+def said(values: list[float]) -> str:
+    """Mean and interval of fractions, as percent."""
+    mean, half = interval(values)
+    return f"{100 * mean:.1f}" if np.isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}"
+
+
+def differences(results: Results) -> str:
+    """Markdown: the answer to each question that has two arms with a seed in common."""
+    lines = ["| question | seeds | difference in AP |", "|---|---|---|"]
+    arms = {f"{group}: {name}": {run["arm"]["seed"]: run for run in runs} for (group, name), runs in results.items()}
+    for question, (first, second) in QUESTIONS.items():
+        one, other = arms.get(first, {}), arms.get(second, {})
+        seeds = [seed for seed in sorted(set(one) & set(other)) if one[seed]["teacher"] == other[seed]["teacher"]]
+        if seeds:
+            values = [one[seed]["test"]["ap"] - other[seed]["test"]["ap"] for seed in seeds]
+            lines.append(f"| {question} | {len(seeds)} | {'+' if np.mean(values) > 0 else ''}{said(values)} |")
+    return "\n".join(lines)
+
+
+def tuning(results: Results) -> str:
+    """Markdown: candidates for our terms on the validation split."""
+    lines = ["| candidate | val AP | val AP small | val AP medium |", "|---|---|---|---|"]
+    for (group, name), runs in sorted(results.items()):
+        if group == "tune":
+            cells = [
+                f"{100 * np.mean([run['val'][key] for run in runs]):.1f}" for key in ("ap", "ap_small", "ap_medium")
+            ]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def table(results: Results) -> str:
+    """Markdown: every arm that was measured on the test split."""
     lines = [
         "| arm | seeds | AP | AP50 | AP small | AP medium | multiply-adds |",
         "|---|---|---|---|---|---|---|",
     ]
     for (group, name), runs in sorted(results.items()):
-        cells = []
-        for metric in ("ap", "ap50", "ap_small", "ap_medium"):
-            mean, half = interval([run["test"][metric] for run in runs])
-            cells.append(f"{100 * mean:.1f}" if np.isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}")
+        if group == "tune":
+            continue
+        cells = [said([run["test"][metric] for run in runs]) for metric in ("ap", "ap50", "ap_small", "ap_medium")]
         cost = runs[0]["multiply_adds"] / 1e6
         lines.append(f"| {group}: {name} | {len(runs)} | " + " | ".join(cells) + f" | {cost:.0f} M |")
     return "\n".join(lines)
 
 
-def plot_main(results: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+def plot_main(results: Results) -> None:
     """AP of {bicubic, area, learned} x {none, paper, best}, each seed a dot."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for offset, terms in enumerate(("none", "paper", "best")):
@@ -67,10 +125,11 @@ def plot_main(results: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
     figure.savefig(HERE / "main.png", dpi=120)
 
 
-def plot_frontier(results: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
+def plot_frontier(results: Results) -> None:
     """AP against multiply-adds of every arm."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for number, ((group, name), runs) in enumerate(sorted(results.items())):
+    measured = {arm: runs for arm, runs in results.items() if arm[0] != "tune"}
+    for number, ((group, name), runs) in enumerate(sorted(measured.items())):
         mean, half = interval([run["test"]["ap"] for run in runs])
         cost = runs[0]["multiply_adds"] / 1e6
         label = f"{group}: {name}"
@@ -87,10 +146,17 @@ def main() -> None:
     results = load()
     if not results:
         raise SystemExit("no results yet; run studies/thumbdet/run.py")
-    (HERE / "results.md").write_text(table(results) + "\n")
+    parts = {
+        "Arms, test split": table(results),
+        "Differences within a seed": differences(results),
+        "Choosing our terms, validation split": tuning(results),
+    }
+    text = "\n\n".join(f"## {title}\n\n{part}" for title, part in parts.items())
+    intervals = "Mean and 95 % interval of the mean over seeds (Student's t); one seed has none. All in percent."
+    (HERE / "results.md").write_text(f"{intervals}\n\n{text}\n")
     plot_main(results)
     plot_frontier(results)
-    print(table(results))
+    print(text)
 
 
 if __name__ == "__main__":
