@@ -58,7 +58,7 @@ def params_of(arm: Arm) -> Params:
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
     if arm.narrow:
-        model = copy.deepcopy(values["teacher"]["model"])
+        model = copy.deepcopy(student["model"])
         model["config"] |= NARROW
         student["model"] = model
     return parse_params(values, origin=arm.key)

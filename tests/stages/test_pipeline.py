@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from tests.stages.small import small_params, write_params
 import lowres.api as api
 from lowres.models.artifact import sha256_of
 
+README = Path(__file__).parents[2] / "README.md"
 STAGES = ["prepare", "teacher", "downsampler", "distill", "evaluate", "export", "report"]
 
 
@@ -148,6 +150,21 @@ def test_benchmark_prints_every_step(finished):
     done = lowres(finished, "benchmark", "outputs/student", "--repeats", "3")
     for word in ("decode", "resize", "model", "total", "multiply-adds", "threads"):
         assert word in done.stdout
+
+
+def test_the_commands_of_the_readme_run(finished):
+    section = README.read_text().split("## Use the result")[1].split("\n## ")[0]
+    commands = [line.split("#")[0].split() for line in section.splitlines() if line.startswith("    lowres ")]
+    assert {command[1] for command in commands} == {"predict", "benchmark"}
+    image = next((finished / "outputs").rglob("thumbnails/*.png"))
+    (finished / "photos").mkdir()
+    for name in ("street.jpg", "photos/one.jpg"):
+        cv2.imwrite(str(finished / name), cv2.imread(str(image)))
+    for command in commands:
+        lowres(finished, *command[1:])
+    program = section.split("```python\n")[1].split("```")[0]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", program], cwd=finished, env=environment, check=True, timeout=120)
 
 
 @pytest.mark.parametrize(
