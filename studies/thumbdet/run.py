@@ -18,13 +18,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from arms import NARROW, TERMS, Arm, all_arms
 from ruamel.yaml import YAML
 
-from lowres.config import Params, parse_params
+from lowres.config import Params, fingerprint, parse_params
 from lowres.data.truth import load_truth
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.cost import count_parameters, multiply_adds
@@ -57,11 +58,27 @@ def params_of(arm: Arm) -> Params:
         section |= {"options": {}, "terms": {}, "train": None}
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
+    student["train"]["steps"] = arm.steps or student["train"]["steps"]
     if arm.narrow:
         model = copy.deepcopy(student["model"])
         model["config"] |= NARROW
         student["model"] = model
     return parse_params(values, origin=arm.key)
+
+
+def params_hash(arm: Arm) -> str:
+    """Of all that the arm trains with, whatever its seed: runs of one arm must agree in it."""
+    return fingerprint(params_of(replace(arm, seed=0)).model_dump())
+
+
+def is_done(arm: Arm) -> bool:
+    """Whether the arm has a result; one made with other parameters is refused."""
+    path = RESULTS / f"{arm.key}.json"
+    if not path.is_file():
+        return False
+    if json.loads(path.read_text())["params"] != params_hash(arm):
+        raise SystemExit(f"{path}: made with other parameters than the arm has now; remove it to run the arm again")
+    return True
 
 
 def run_arm(arm: Arm) -> dict[str, Any]:
@@ -92,6 +109,7 @@ def run_arm(arm: Arm) -> dict[str, Any]:
     batch = next(iter(eval_batches(DATA / "val", sizing, batch_size=1)))
     result = {
         "arm": vars(arm),
+        "params": params_hash(arm),
         "val": trained["val"],
         "best_step": trained["best_step"],
         "parameters": count_parameters(model),
@@ -153,7 +171,7 @@ def main() -> None:
     ]
     if not arms:
         raise SystemExit("no such arm")
-    missing = [arm for arm in arms if not (RESULTS / f"{arm.key}.json").is_file()]
+    missing = [arm for arm in arms if not is_done(arm)]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
     if options.jobs == 1:
         for arm in missing:

@@ -35,10 +35,18 @@ QUESTIONS = {
     "teacher's weights instead of random ones": ("main: learned-best", "init: scratch"),
     "one early stride dropped instead of none": ("main: learned-best", "shift: shift0"),
     "two early strides dropped instead of one": ("shift: shift2", "main: learned-best"),
-    "thumbnails at 4x, distilled, instead of a narrow detector on 2x": ("main: learned-best", "narrow: bicubic-2x"),
-    "thumbnails at 4x from scratch instead of a narrow detector on 2x": (
-        "narrow: learned-4x-scratch-none",
-        "narrow: bicubic-2x",
+    "pairs of queries by content instead of by index, the paper's terms": (
+        "main: learned-paper",
+        "main: learned-paper-index",
+    ),
+    "4x instead of a narrow detector on 2x, both from scratch": ("equal: 4x-scratch", "equal: 2x-narrow-scratch"),
+    "4x, distilled, instead of a narrow detector on 2x trained twice as long": (
+        "main: learned-best",
+        "equal: 2x-narrow-scratch-long",
+    ),
+    "4x instead of the same detector on bicubic 2x without shift, both our terms": (
+        "main: learned-best",
+        "equal: 2x-same-detector",
     ),
 }
 
@@ -49,6 +57,9 @@ def load() -> Results:
     for path in sorted((HERE / "results").glob("*.json")):
         result = json.loads(path.read_text())
         found[result["arm"]["group"], result["arm"]["name"]].append(result)
+    for arm, runs in found.items():
+        if len({run["params"] for run in runs}) > 1:
+            raise SystemExit(f"{': '.join(arm)}: its results were made with different parameters; run them again")
     return dict(found)
 
 
@@ -72,7 +83,8 @@ def differences(results: Results) -> str:
     arms = {f"{group}: {name}": {run["arm"]["seed"]: run for run in runs} for (group, name), runs in results.items()}
     for question, (first, second) in QUESTIONS.items():
         one, other = arms.get(first, {}), arms.get(second, {})
-        seeds = [seed for seed in sorted(set(one) & set(other)) if one[seed]["teacher"] == other[seed]["teacher"]]
+        same = ("teacher", "data")
+        seeds = [s for s in sorted(set(one) & set(other)) if all(one[s][key] == other[s][key] for key in same)]
         if seeds:
             values = [one[seed]["test"]["ap"] - other[seed]["test"]["ap"] for seed in seeds]
             lines.append(f"| {question} | {len(seeds)} | {'+' if np.mean(values) > 0 else ''}{said(values)} |")
