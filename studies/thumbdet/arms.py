@@ -12,8 +12,8 @@ PAPER: dict[str, Any] = {
     "logit": {"weight": 0.5, "alignment": "matched", "form": "softmax_kl", "temperature": 1.0, "threshold": 0.5},
     "feature": {"weight": 0.1, "distance": "mse", "resize": "student"},
 }
-# The paper pairs queries by index. An RT-DETRv2 chooses its queries anew in each image, so index pairs mean little there:
-# the arm that takes the paper at its word stands beside the one that pairs by content.
+# The paper pairs queries by index. An RT-DETRv2 chooses its queries anew in each image, so index pairs mean little
+# there: the arm that takes the paper at its word stands beside the one that pairs by content.
 PAPER_INDEX: dict[str, Any] = {**PAPER, "logit": {**PAPER["logit"], "alignment": "index"}}
 FEATURE: dict[str, Any] = {"feature": {"weight": 2.0, "distance": "mse", "resize": "student"}}
 LOGIT: dict[str, Any] = {

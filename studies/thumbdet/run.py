@@ -68,7 +68,8 @@ def params_of(arm: Arm) -> Params:
 
 def params_hash(arm: Arm) -> str:
     """Of all that the arm trains with, whatever its seed: runs of one arm must agree in it."""
-    return fingerprint(params_of(replace(arm, seed=0)).model_dump())
+    params = params_of(replace(arm, seed=0))
+    return fingerprint(*(part.model_dump() for part in (params.data.input, params.downsampler, params.distill)))
 
 
 def is_done(arm: Arm) -> bool:
