@@ -60,7 +60,7 @@ def test_the_experiment_in_force_parses():
         ("teacher.train.btach_size", 4, "teacher.train.btach_size: unknown key; did you mean batch_size?"),
         ("tacher", {}, "tacher: unknown key; did you mean teacher?"),
         ("distill.terms.logits", {"weight": 1}, "distill.terms.logits: unknown key; did you mean logit?"),
-        ("downsampler.ratio", 3, r"downsampler.ratio: .*1, 2 or 4 .got 3"),
+        ("downsampler.ratio", 3, r"downsampler.learned.ratio: .*2 or 4 .got 3"),
         ("teacher.train.optimiser.lr", -1.0, "teacher.train.optimiser.lr: .*greater than 0"),
         ("teacher.train.steps", "many", "teacher.train.steps: .*integer"),
         ("data.source.num_train", 0, "data.source.signs.num_train: .*greater than or equal to 1"),

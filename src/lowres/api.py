@@ -15,14 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from lowres.data.images import decode_rgb
+from lowres.data.images import decode_photo, decode_rgb
 from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.machine import machine_facts
 from lowres.export.runtime import OnnxDetector
 from lowres.models.artifact import DetectorSpec, load_detector
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
-from lowres.stages.cost import Decoded, detect_image, detector_latency, detector_memory, sized
+from lowres.stages.cost import Decoded, as_used, detect_image, detector_latency, detector_memory, sized
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -73,7 +73,7 @@ class OnnxFile:
     def detect_one(self, pixels: np.ndarray) -> ImageDetections:
         """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
         small = np.ascontiguousarray(sized(pixels, self.sizing).pixels)
-        found = self.file.detect([small])[0]
+        found = self.file.detect([small])[0].with_positive_sides()
         scale = np.array([pixels.shape[1] / small.shape[1], pixels.shape[0] / small.shape[0]] * 2)
         return replace(found, boxes_xyxy_px=found.boxes_xyxy_px * scale)
 
@@ -86,17 +86,23 @@ def load(model: str | Path) -> Detector:
         return OnnxFile(file, json.loads(file.metadata["input"]))
     if not path.exists():
         raise ValueError(f"{path}: no such model; give a model folder or an .onnx file")
-    return TorchDetector(path, *load_detector(path))
+    stored, spec = load_detector(path)
+    return TorchDetector(path, as_used(stored), spec)
 
 
 def predict(detector: Detector, image: str | Path | np.ndarray) -> ImageDetections:
-    """Detections in one image: a file, or RGB pixels uint8 [h, w, 3]. ValueError for what is no image."""
+    """Detections in one image: a file, turned as its EXIF data say, or RGB pixels uint8 [h, w, 3].
+
+    ValueError for what is no image.
+    """
     if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"image: got {image.dtype} of shape {image.shape}; give RGB pixels, uint8 [h, w, 3]")
         return detector.detect_one(image)
     path = Path(image)
     if not path.is_file():
         raise ValueError(f"{path}: no such image")
-    return detector.detect_one(decode_rgb(path.read_bytes()))
+    return detector.detect_one(decode_photo(path.read_bytes()))
 
 
 def find_images(pattern: str) -> list[Path]:
@@ -121,12 +127,13 @@ def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) ->
     detector = load(model)
     if isinstance(detector, TorchDetector):
         batch = Decoded.of(decode_rgb(encoded[0]), detector.spec.input).batch
+        stored, _ = load_detector(Path(model))
         return {
-            "parameters": count_parameters(detector.model),
-            "multiply_adds": multiply_adds(detector.model, (batch.pixels, batch.mask)),
-            "ratio": detector.model.ratio,
+            "parameters": count_parameters(stored),
+            "multiply_adds": multiply_adds(stored, (batch.pixels, batch.mask)),
+            "ratio": stored.ratio,
             **detector_latency(
-                detector.model, encoded=encoded, sizing=detector.spec.input, repeats=repeats, max_detections=100
+                stored, encoded=encoded, sizing=detector.spec.input, repeats=repeats, max_detections=100
             ),
             **detector_memory(
                 functools.partial(_load_model, str(model)), encoded=encoded[0], sizing=detector.spec.input
@@ -149,4 +156,4 @@ def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) ->
 
 
 def _load_model(folder: str) -> ThumbnailDetector:
-    return load_detector(Path(folder))[0]
+    return as_used(load_detector(Path(folder))[0])

@@ -7,6 +7,8 @@ a training saves a checkpoint and exits 143.
 import json
 import logging
 import os
+import signal
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -262,7 +264,7 @@ def _ranks() -> Any:
 
 
 def _several_gpus() -> None:
-    """With several GPUs and not under torchrun yet: become torchrun with one process for each."""
+    """With several GPUs and not under torchrun yet: run torchrun with one process for each, and end as it does."""
     if "WORLD_SIZE" in os.environ or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
         return
     import torch
@@ -270,7 +272,22 @@ def _several_gpus() -> None:
     count = torch.cuda.device_count()
     if count > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "lowres.cli"]
-        os.execv(sys.executable, [sys.executable, *launcher, *sys.argv[1:]])
+        raise SystemExit(run_forwarding_signals([sys.executable, *launcher, *sys.argv[1:]]))
+
+
+def run_forwarding_signals(command: list[str]) -> int:
+    """Run a command and pass SIGTERM and SIGINT on to it; its exit code, or 128 plus the signal (torchrun says 1)."""
+    received: list[int] = []
+    process = subprocess.Popen(command)
+
+    def forward(number: int, frame: object) -> None:
+        received.append(number)
+        process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    code = process.wait()
+    return 128 + received[0] if received else code
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 NotNegativeInt = Annotated[int, Field(ge=0)]
 
@@ -85,6 +85,12 @@ class Input(Strict):
     long_side_px: Count
     stretch: bool
     canvas_multiple_px: Count
+
+    @model_validator(mode="after")
+    def _long_is_not_short(self) -> "Input":
+        if self.long_side_px < self.short_side_px:
+            raise ValueError(f"long_side_px {self.long_side_px} is under short_side_px {self.short_side_px}")
+        return self
 
 
 class Data(Strict):
@@ -162,7 +168,7 @@ class Schedule(Strict):
 class Ema(Strict):
     """Moving average of the weights, which is then what is evaluated and shipped."""
 
-    decay: Fraction
+    decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_steps: NotNegativeInt
 
 
@@ -184,6 +190,12 @@ class Train(Strict):
     checkpoint_minutes: Positive
     num_workers: NotNegativeInt
     augment: Augment
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> "Train":
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate {self.accumulate} does not divide batch_size {self.batch_size}")
+        return self
 
     @model_validator(mode="after")
     def _one_length(self) -> "Train":
@@ -219,23 +231,54 @@ class DownsamplerTerms(Strict):
     bicubic: Weight | None = None
 
 
-class Downsampler(Strict):
-    """The down-sampler, and its training alone; `train` is null where there is nothing to train."""
+class LearnedOptions(Strict):
+    """ThumbDet's module (`lowres.models.downsamplers.LearnedDownsampler` explains each)."""
 
-    kind: Literal["identity", "bicubic", "bilinear", "area", "learned"]
-    ratio: Literal[1, 2, 4]
-    options: dict[str, Any]
+    layers: Literal[1, 2, 5]
+    hidden_channels: Count
+    bias: bool
+    final_relu: bool
+    skip: Literal["none", "bicubic", "bilinear", "area"]
+
+
+class NoOptions(Strict):
+    """Nothing to choose."""
+
+
+class LearnedDownsampler(Strict):
+    """A module that learns, and its training alone; `train` is null and `terms` {} where only the student trains it."""
+
+    kind: Literal["learned"]
+    ratio: Literal[2, 4]
+    options: LearnedOptions
     terms: DownsamplerTerms
     train: Train | None
 
     @model_validator(mode="after")
-    def _trains_what_learns(self) -> "Downsampler":
-        if self.kind != "learned" and (self.train is not None or self.options):
-            raise ValueError(f"kind {self.kind} has nothing to train: train must be null and options {{}}")
+    def _terms_are_trained(self) -> "LearnedDownsampler":
         named = [name for name, value in self.terms if value is not None]
         if (self.train is None) != (not named):
             raise ValueError("train and terms go together: both given, or train null and terms {}")
         return self
+
+
+class FixedDownsampler(Strict):
+    """Interpolation, or none: nothing to train."""
+
+    kind: Literal["identity", "bicubic", "bilinear", "area"]
+    ratio: Literal[1, 2, 4]
+    options: NoOptions
+    terms: NoOptions
+    train: None
+
+    @model_validator(mode="after")
+    def _identity_keeps_the_size(self) -> "FixedDownsampler":
+        if (self.kind == "identity") != (self.ratio == 1):
+            raise ValueError(f"kind {self.kind} with ratio {self.ratio}: ratio 1 is kind identity, and the reverse")
+        return self
+
+
+Downsampler = LearnedDownsampler | FixedDownsampler
 
 
 class LogitWeight(Strict):
@@ -315,7 +358,7 @@ class Report(Strict):
     """The page."""
 
     title: str
-    num_examples: Count
+    num_examples: Annotated[int, Field(ge=1, le=12)]
 
 
 class Params(Strict):
@@ -323,7 +366,7 @@ class Params(Strict):
 
     data: Data
     teacher: Teacher
-    downsampler: Downsampler
+    downsampler: Annotated[Downsampler, Field(discriminator="kind")]
     distill: Distill
     evaluate: Evaluate
     export: Export

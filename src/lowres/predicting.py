@@ -1,14 +1,16 @@
 """What `lowres predict` and `lowres benchmark` do."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 
 from lowres.api import TorchDetector, benchmark, find_images, load
-from lowres.data.images import decode_rgb
+from lowres.data.images import decode_photo
 from lowres.data.shards import ShardReader
 from lowres.evaluation.latency import STEPS
 from lowres.report.draw import draw_boxes
@@ -24,31 +26,35 @@ def predict_files(model: str, images: str, *, out: Path, threshold: float, thumb
     detector = load(model)
     if thumbnails and not isinstance(detector, TorchDetector):
         raise ValueError("--thumbnails needs a model folder: an ONNX file keeps its thumbnail inside")
-    files = find_images(images)
-    root = Path(images) if Path(images).is_dir() else files[0].parent
+    here = out.resolve()
+    files = [path for path in find_images(images) if here not in path.resolve().parents]  # not what we drew before
+    if not files:
+        raise ValueError(f"{images}: every image there lies in --out {out}; choose another folder for the results")
+    root = Path(os.path.commonpath([path.parent.resolve() for path in files]))
     out.mkdir(parents=True, exist_ok=True)
     results: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
     with counting("predict", len(files)) as step:
         for done, path in enumerate(files, start=1):
             try:
-                pixels = decode_rgb(path.read_bytes())
-            except ValueError as error:
+                pixels = decode_photo(path.read_bytes())
+            except (ValueError, OSError) as error:
                 refused.append({"file": str(path), "reason": str(error)})
                 continue
             found = detector.detect_one(pixels)
             kept = found.scores >= threshold
             boxes, scores, labels = found.boxes_xyxy_px[kept], found.scores[kept], found.labels[kept]
             drawn = draw_boxes(pixels, boxes, labels, detector.class_names, scores=scores)
-            name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-            target = out / name.with_suffix(".jpg")
+            # The suffix stays in the name: street.jpg and street.png are two images.
+            name = path.resolve().relative_to(root)
+            target = out / name.with_name(f"{name.name}.jpg")
             target.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(target), drawn[..., ::-1])
+            _write(target, drawn)
             if thumbnails and isinstance(detector, TorchDetector):
                 batch = Decoded.of(pixels, detector.spec.input).batch
                 with torch.inference_mode():
                     thumbnail, _ = detector.model.shrink(batch.pixels, batch.mask)
-                cv2.imwrite(str(target.with_suffix(".thumbnail.png")), to_image(thumbnail[0])[..., ::-1])
+                _write(target.with_suffix(".thumbnail.png"), to_image(thumbnail[0]))
             results.append(
                 {
                     "file": str(path),
@@ -72,6 +78,11 @@ def predict_files(model: str, images: str, *, out: Path, threshold: float, thumb
         print(f"{len(refused)} could not be read, the first: {refused[0]['file']}: {refused[0]['reason']}")
     if not results:
         raise ValueError(f"{images}: none of the {len(files)} images could be read")
+
+
+def _write(path: Path, pixels: np.ndarray) -> None:
+    if not cv2.imwrite(str(path), np.ascontiguousarray(pixels[..., ::-1])):
+        raise OSError(f"{path}: the image could not be written")
 
 
 def benchmark_table(model: str, images: str, *, data: Path, repeats: int) -> str:

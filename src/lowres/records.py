@@ -35,6 +35,11 @@ class ImageDetections:
     scores: np.ndarray  # float [n]
     labels: np.ndarray  # int64 [n], contiguous
 
+    def with_positive_sides(self) -> "ImageDetections":
+        """Without boxes that end where they begin, which clipping to the frame leaves of boxes beyond it."""
+        kept = (self.boxes_xyxy_px[:, 2:] > self.boxes_xyxy_px[:, :2]).all(axis=1)
+        return ImageDetections(self.image_id, self.boxes_xyxy_px[kept], self.scores[kept], self.labels[kept])
+
 
 @dataclass
 class Batch:

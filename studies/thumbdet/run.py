@@ -25,7 +25,7 @@ from typing import Any
 from arms import NARROW, TERMS, Arm, all_arms
 from ruamel.yaml import YAML
 
-from lowres.config import Params, fingerprint, parse_params
+from lowres.config import fingerprint, parse_params
 from lowres.data.truth import load_truth
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.cost import count_parameters, multiply_adds
@@ -46,8 +46,8 @@ DATA, TEACHER = OUTPUTS / "data", OUTPUTS / "teacher"
 WORK = OUTPUTS.parent / ".lowres/studies/thumbdet"
 
 
-def params_of(arm: Arm) -> Params:
-    """The demo preset with the arm's changes."""
+def values_of(arm: Arm) -> dict[str, Any]:
+    """The demo preset with the arm's changes, as plain values."""
     values: dict[str, Any] = YAML(typ="safe").load(PRESET.read_text())
     section, student = values["downsampler"], values["distill"]
     section["kind"], section["ratio"] = arm.kind, arm.ratio
@@ -63,13 +63,13 @@ def params_of(arm: Arm) -> Params:
         model = copy.deepcopy(student["model"])
         model["config"] |= NARROW
         student["model"] = model
-    return parse_params(values, origin=arm.key)
+    return values
 
 
 def params_hash(arm: Arm) -> str:
     """Of all that the arm trains with, whatever its seed: runs of one arm must agree in it."""
-    params = params_of(replace(arm, seed=0))
-    return fingerprint(*(part.model_dump() for part in (params.data.input, params.downsampler, params.distill)))
+    values = values_of(replace(arm, seed=0))
+    return fingerprint(values["data"]["input"], values["downsampler"], values["distill"])
 
 
 def is_done(arm: Arm) -> bool:
@@ -84,7 +84,7 @@ def is_done(arm: Arm) -> bool:
 
 def run_arm(arm: Arm) -> dict[str, Any]:
     """Train the arm's down-sampler and student, measure the student on the test split."""
-    params = params_of(arm)
+    params = parse_params(values_of(arm), origin=arm.key)
     sizing = params.data.input
     work = WORK / arm.key
     began = time.monotonic()

@@ -1,10 +1,13 @@
 import pytest
 import torch
+from tests.models.library_models import build as library_model
 from tests.models.tiny import FAMILIES, RT_DETR_V2
 from transformers import AutoModelForObjectDetection
 
 from lowres.models.build import build_detector, build_downsampler
+from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.strides import drop_early_strides
 from lowres.models.thumbnail import ThumbnailDetector
 
 NAMES = ["a", "b", "c"]
@@ -103,9 +106,59 @@ def test_stride_shift_doubles_the_maps_and_keeps_the_weights(shift):
     assert sides == [64 * 2**shift // stride for stride in (8, 16, 32)]
 
 
-def test_a_backbone_without_early_strides_is_refused():
+def test_another_stride_shift_is_refused():
     with pytest.raises(ValueError, match="stride_shift: 3 is not allowed"):
         detector_of("rt_detr_v2", stride_shift=3)
+
+
+def test_a_backbone_without_early_strides_detects_and_cannot_drop_any():
+    hf = library_model("lw_detr")
+    drop_early_strides(DetrDetector(hf).backbone, 0)
+    with pytest.raises(ValueError, match="has no two early strides to drop; use 0"):
+        drop_early_strides(DetrDetector(hf).backbone, 1)
+
+
+def test_a_deformable_detr_on_a_library_resnet_learns_its_later_stages():
+    values = {**FAMILIES["deformable_detr"], "train_backbone_norm": False}
+    detector = build_detector(**values, class_names=NAMES)
+    learning = {name for name, parameter in detector.backbone.named_parameters() if parameter.requires_grad}
+    assert learning
+    assert all(".stages.0." not in f".{name}" and "embedder" not in name for name in learning)
+    assert {name.split("stages.")[1][0] for name in learning} == {"1", "2", "3"}
+
+
+def test_the_first_loss_of_every_family_is_of_one_magnitude():
+    losses = {}
+    for family in FAMILIES:
+        detector = build_detector(**FAMILIES[family], class_names=[str(i) for i in range(80)]).train()
+        pixels, mask, boxes, labels = batch(64, 64)
+        losses[family] = detector(pixels, mask, boxes_xyxy_px=boxes, labels=labels).loss.item()
+    # Without the authors' prior of 0.01 for each class it is in the hundreds and thousands.
+    assert max(losses.values()) < 100, losses
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_querys": 7}, "model.config.num_querys: unknown key of rt_detr_v2; did you mean num_queries?"),
+        ({"num_queries": "many"}, "model.config: .*num_queries"),
+        ({"backbone_config": {}}, "model_type: None is no model of transformers"),
+        ({"backbone_config": {"model_type": "rt_detr_resnet", "depht": [1]}}, "backbone_config.depht: unknown key"),
+    ],
+)
+def test_bad_model_configuration_is_named(change, message):
+    values = {**RT_DETR_V2, "config": {**RT_DETR_V2["config"], **change}}
+    with pytest.raises(ValueError, match=message):
+        build_detector(**values, class_names=NAMES)
+
+
+def test_an_input_with_fewer_positions_than_queries_is_refused():
+    values = {**RT_DETR_V2, "config": {**RT_DETR_V2["config"], "num_queries": 25}}
+    detector = build_detector(**values, class_names=NAMES).eval()
+    with torch.no_grad():
+        detector(*batch(32, 64)[:2])  # 32 + 8 + 2 positions
+        with pytest.raises(ValueError, match="an input of 32 x 32 px has fewer positions"):
+            detector(*batch(32, 32)[:2])  # 16 + 4 + 1
 
 
 def test_fused_attention_changes_nothing_but_rounding():
@@ -134,7 +187,26 @@ def test_pretrained_folder_keeps_weights_and_remakes_the_class_head(tmp_path, ca
     name = "model.backbone.model.embedder.embedder.0.convolution.weight"
     assert torch.equal(loaded.hf.state_dict()[name], source.hf.state_dict()[name])
     assert "class heads start anew" in caplog.text
+    for head in ("model.enc_score_head.weight", "model.decoder.class_embed.0.weight"):
+        assert loaded.hf.state_dict()[head].shape[0] == 2
     assert isinstance(loaded.hf, type(AutoModelForObjectDetection.from_pretrained(tmp_path)))
+
+
+def test_other_classes_of_the_same_number_get_new_heads(tmp_path, caplog):
+    source = detector_of("rt_detr_v2")
+    source.hf.save_pretrained(tmp_path)
+    other = build_detector(family=None, config={}, pretrained=str(tmp_path), class_names=["x", "y", "z"])
+    same = build_detector(family=None, config={}, pretrained=str(tmp_path), class_names=NAMES)
+    for name, weights in source.hf.state_dict().items():
+        if name.endswith("class_embed.0.weight") or name.endswith("score_head.weight"):
+            assert not torch.equal(other.hf.state_dict()[name], weights), name
+        assert torch.equal(same.hf.state_dict()[name], weights), name
+
+
+def test_a_configuration_that_does_not_fit_pretrained_weights_is_refused(tmp_path):
+    detector_of("rt_detr_v2").hf.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="do not fit the weights"):
+        build_detector(family=None, config={"decoder_ffn_dim": 64}, pretrained=str(tmp_path), class_names=NAMES)
 
 
 def test_missing_weights_are_named():

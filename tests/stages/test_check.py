@@ -1,10 +1,14 @@
+import functools
+import re
 from pathlib import Path
 
 import pytest
+from tests.stages.small import small_params
 
-from lowres.config import load_params
+from lowres.config import load_params, parse_params
 from lowres.stages import check
 
+MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
 PRESETS = Path(__file__).parents[2] / "presets"
 
 
@@ -14,3 +18,30 @@ def test_a_preset_builds_and_takes_a_step(name):
     losses = check.run(load_params(PRESETS / f"{name}.yaml"))
     assert set(losses) == {"teacher", "downsampler", "distill"}
     assert losses["distill"]["detection"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"teacher.train.optimiser.groups": [{"match": "bakcbone", "lr_factor": 0.1}]}, "matches no trainable"),
+        ({"teacher.train.accumulate": 3}, "accumulate 3 does not divide"),
+        ({"teacher.train.augment.scale_jitter": [2.0, 1.0]}, "scale_jitter"),
+        ({"data.input.long_side_px": 64}, "long_side_px 64 is under short_side_px 128"),
+        ({"teacher.train.ema.decay": 1.0}, "ema.decay: Input should be less than 1"),
+        ({"teacher.train.optimiser.lr": float("inf")}, "optimiser.lr: Input should be a finite number"),
+        ({"distill.init": "nowhere"}, "nowhere: no trained model here"),
+        (
+            {"distill.terms": {"moment": MOMENT}, "distill.train_downsampler": False},
+            "none depends on anything that learns",
+        ),
+        ({"downsampler.options.lyers": 2}, "downsampler.learned.options.lyers: unknown key; did you mean layers?"),
+        ({"downsampler.options.skip": "foo"}, "downsampler.learned.options.skip: Input should be 'none', 'bicubic'"),
+    ],
+)
+def test_what_would_fail_later_fails_here(change, message):
+    values = small_params()
+    for key, value in change.items():
+        *path, last = key.split(".")
+        functools.reduce(dict.__getitem__, path, values)[last] = value
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check.run(parse_params(values))

@@ -218,7 +218,7 @@ def test_an_empty_split_is_refused(tmp_path):
     values["data"]["source"] = COCO
     write_coco(tmp_path, images=0)
     write_params(tmp_path / "params.yaml", values)
-    refused(lowres(tmp_path, "prepare", check=False), "the split has no images")
+    refused(lowres(tmp_path, "prepare", check=False), "'images' is empty; a split needs at least one image")
 
 
 def test_a_truncated_image_above_the_limit_is_refused(tmp_path):

@@ -83,14 +83,32 @@ def check_image(
     return kind, width, height
 
 
+def decode_photo(encoded: bytes, *, max_pixels: float = 200e6) -> UInt8[np.ndarray, "h w 3"]:
+    """The image's pixels as a viewer shows them, turned as its EXIF data say, 8-bit RGB.
+
+    Annotated data are read as stored instead (`decode_rgb`), which is what their boxes refer to.
+
+    Raises:
+        BadImageError: it cannot be read, or has over `max_pixels`, which is found out before anything is decoded.
+    """
+    _, width, height = read_header(encoded)
+    if width * height > max_pixels:
+        raise BadImageError("too many pixels", f"{width}x{height}, the limit is {max_pixels:.0f}")
+    return _decode(encoded, cv2.IMREAD_COLOR)
+
+
 def decode_rgb(encoded: bytes | memoryview) -> UInt8[np.ndarray, "h w 3"]:
     """The image's pixels as stored, 8-bit RGB.
 
     Raises:
         BadImageError: OpenCV cannot read it.
     """
+    return _decode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _decode(encoded: bytes | memoryview, flags: int) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
     except cv2.error as error:
         raise BadImageError("truncated or damaged", str(error).strip().splitlines()[-1]) from error
     if bgr is None:

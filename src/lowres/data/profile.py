@@ -4,6 +4,7 @@ The question that matters before thumbnails: how many objects will be a few pixe
 """
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,18 @@ _SHRINK_RATIOS = (1, 2, 4)
 _SIZE_LIMITS_PX = (8, 4, 2)
 
 
-def profile_split(folder: Path, *, sample_images: int = 200, verify: bool = True) -> dict[str, Any]:
+def profile_split(
+    folder: Path,
+    *,
+    input_scale: Callable[[int, int], tuple[float, float]] = lambda width, height: (1.0, 1.0),
+    sample_images: int = 200,
+    verify: bool = True,
+) -> dict[str, Any]:
     """Plain numbers of one split folder, ready for JSON.
 
-    An object's size is sqrt(width * height) of its box in pixels of the stored image; after shrinking by r it is 1/r
-    of that. Pixel mean and deviation are per RGB channel in [0, 1], over at most `sample_images` images evenly spread.
+    An object's size is sqrt(width * height) of its box in pixels of the model's input; after shrinking by r it is 1/r
+    of that. `input_scale` gives the input's pixels per stored pixel, in x and y, for an image's width and height. Pixel
+    mean and deviation are per RGB channel in [0, 1], over at most `sample_images` images evenly spread.
     """
     truth = load_truth(folder)
     reader = ShardReader(folder, verify=verify)
@@ -32,7 +40,9 @@ def profile_split(folder: Path, *, sample_images: int = 200, verify: bool = True
     names = class_names(folder)
     counts = np.bincount(labels[~crowd], minlength=len(names))
     single = boxes[~crowd]
-    sizes = np.sqrt((single[:, 2] - single[:, 0]) * (single[:, 3] - single[:, 1]))
+    scales = [np.sqrt(np.prod(input_scale(image.width, image.height))) for image in truth]
+    scale = np.repeat(scales, [len(image.labels) for image in truth])[~crowd]
+    sizes = np.sqrt((single[:, 2] - single[:, 0]) * (single[:, 3] - single[:, 1])) * scale
     widths, heights = reader.sizes_wh_px.T
     shapes = Counter(f"{width}x{height}" for width, height in reader.sizes_wh_px.tolist())
     return {

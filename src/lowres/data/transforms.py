@@ -49,6 +49,11 @@ class Resize:
         scale = min(self.short_side_px / min(width, height), self.long_side_px / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
+    def scale(self, width: int, height: int) -> tuple[float, float]:
+        """Pixels of the model's input per pixel of an image of this size, in x and in y."""
+        target = self.target_wh_px(width, height)
+        return target[0] / width, target[1] / height
+
 
 @dataclass(frozen=True, kw_only=True)
 class Colour:

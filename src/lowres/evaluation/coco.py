@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from lowres.evaluation.checks import check_detections, check_truth
-from lowres.evaluation.matching import Matches, SizeRange, accumulate, defined_mean, match
+from lowres.evaluation.matching import InputScale, Matches, SizeRange, accumulate, defined_mean, match
 from lowres.records import ImageDetections, ImageTruth
 
 COCO_AREA_RANGES = {  # px^2, both ends included as in COCO: an object of exactly 32^2 is small and medium
@@ -83,13 +83,14 @@ def evaluate_detections(
     max_detections: int = 100,
     thumbnail_ratio: float = 1.0,
     thumbnail_bins_px: Sequence[float] = THUMBNAIL_BINS_PX,
+    input_scale: InputScale | None = None,
 ) -> DetectionMetrics:
     """COCO metrics of detections against truth, both in pixels of the stored image.
 
     Every image of the truth counts: one without objects can only hold false positives, one without detections only
     misses. `max_detections` is per image and class, as pycocotools counts. The order of detections decides between
-    equal scores only. An object's thumbnail size is the long side of its box over `thumbnail_ratio`, the number of
-    stored pixels per thumbnail pixel.
+    equal scores only. An object's thumbnail size is the long side of its box, brought to the model's input by
+    `input_scale` (None: images are not resized), over `thumbnail_ratio`, the input pixels per thumbnail pixel.
     Raises `ValueError` for what `checks` refuses, repeated class names, a limit under 1, a ratio that is not
     positive, and bins that do not ascend from 0 or more.
     """
@@ -100,6 +101,7 @@ def evaluate_detections(
         max_detections=max_detections,
         thumbnail_ratio=thumbnail_ratio,
         thumbnail_bins_px=thumbnail_bins_px,
+        input_scale=input_scale,
     )
     tables = accumulate(matches)
     precision, recall = tables.precision[..., 0], tables.recall[..., 0]
@@ -152,8 +154,10 @@ def match_detections(
     max_detections: int = 100,
     thumbnail_ratio: float = 1.0,
     thumbnail_bins_px: Sequence[float] = THUMBNAIL_BINS_PX,
+    input_scale: InputScale | None = None,
 ) -> Matches:
-    """Checked and matched: in COCO's four ranges of area, then in half-open bins of max(w, h) / ratio.
+    """Checked and matched: in COCO's four ranges of area, then in half-open bins of max(w, h) / ratio,
+    w and h in pixels of the model's input.
 
     Arguments and errors as in `evaluate_detections`.
     """
@@ -162,7 +166,7 @@ def match_detections(
     if max_detections < 1:
         raise ValueError(f"max_detections: {max_detections} is under 1; COCO uses 100")
     if not (math.isfinite(thumbnail_ratio) and thumbnail_ratio > 0):
-        raise ValueError(f"thumbnail_ratio: {thumbnail_ratio} is not positive; give stored pixels per thumbnail pixel")
+        raise ValueError(f"thumbnail_ratio: {thumbnail_ratio} is not positive; give input pixels per thumbnail pixel")
     edges = [float(edge) for edge in thumbnail_bins_px]
     if len(edges) < 2 or not edges[0] >= 0 or not all(low < high for low, high in pairwise(edges)):
         raise ValueError(f"thumbnail_bins_px: {edges} does not ascend from 0 or more; give at least two edges")
@@ -180,4 +184,5 @@ def match_detections(
         num_classes=len(class_names),
         ranges=[*COCO_AREA_RANGES.values(), *bins],
         max_detections=max_detections,
+        input_scale=input_scale,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lowres.evaluation.coco import AT_IOU_50, COCO_AREA_RANGES, THUMBNAIL_BINS_PX, match_detections
-from lowres.evaluation.matching import RECALL_POINTS, accumulate
+from lowres.evaluation.matching import RECALL_POINTS, InputScale, accumulate
 from lowres.records import ImageDetections, ImageTruth
 
 
@@ -20,6 +20,7 @@ def precision_recall(
     max_detections: int = 100,
     thumbnail_ratio: float = 1.0,
     thumbnail_bins_px: Sequence[float] = THUMBNAIL_BINS_PX,
+    input_scale: InputScale | None = None,
 ) -> dict[str, Any]:
     """Curves ready for JSON; arguments and errors as in `coco.evaluate_detections`.
 
@@ -35,6 +36,7 @@ def precision_recall(
         max_detections=max_detections,
         thumbnail_ratio=thumbnail_ratio,
         thumbnail_bins_px=thumbnail_bins_px,
+        input_scale=input_scale,
     )
     precision = accumulate(matches).precision[..., 0]  # [10, 101, class, range]
     by_range = [_curve(precision[..., index]) for index in range(len(matches.ranges))]

@@ -12,7 +12,7 @@ included: a bootstrap over images needs no second matching.
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,9 +26,13 @@ IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)  # as in pycocotools
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 
 
+# From width and height of a stored image to how many pixels of the model's input one of its pixels is, in x and in y.
+InputScale = Callable[[int, int], tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class SizeRange:
-    """Sizes that count, both ends included: areas in px^2, or long sides of boxes in px.
+    """Sizes that count, both ends included: areas in px^2 of the stored image, or long sides of boxes in input px.
 
     An object outside is ignored together with its match; an unmatched detection outside is ignored by its own box.
     """
@@ -72,17 +76,20 @@ def match(
     num_classes: int,
     ranges: Sequence[SizeRange],
     max_detections: int,
+    input_scale: InputScale | None = None,
 ) -> Matches:
     """Matches at ten IoU thresholds; truth and detections must have passed `checks`.
 
     `max_detections` bounds detections per image and class, the highest scores first; between equal scores the order
-    given decides.
+    given decides. Without `input_scale` the model's input is the stored image.
     """
     found_in = {image.image_id: image for image in detections}
     truth = sorted(truth, key=lambda image: image.image_id)
     cells: list[list[tuple[dict[str, Any], ...] | None]] = [[None] * len(truth) for _ in range(num_classes)]
     for position, image in enumerate(truth):
-        for label, cell in _match_image(image, found_in.get(image.image_id), ranges, max_detections).items():
+        for label, cell in _match_image(
+            image, found_in.get(image.image_id), ranges, max_detections, input_scale
+        ).items():
             cells[label][position] = cell
     return Matches(cells, tuple(ranges), tuple(image.image_id for image in truth), max_detections)
 
@@ -131,7 +138,11 @@ def box_ious(found_xyxy: np.ndarray, objects_xyxy: np.ndarray, iscrowd: np.ndarr
 
 
 def _match_image(
-    image: ImageTruth, found: ImageDetections | None, ranges: Sequence[SizeRange], max_detections: int
+    image: ImageTruth,
+    found: ImageDetections | None,
+    ranges: Sequence[SizeRange],
+    max_detections: int,
+    input_scale: InputScale | None,
 ) -> dict[int, tuple[dict[str, Any], ...]]:
     """The cells of one image: per class that is there or was found, one dict per range in pycocotools' form."""
     if found is None:
@@ -139,8 +150,9 @@ def _match_image(
     order = np.argsort(-found.scores, kind="stable")
     boxes, scores, labels = found.boxes_xyxy_px[order], found.scores[order], found.labels[order]
     ious = box_ious(boxes, image.boxes_xyxy_px, image.iscrowd)
-    outside = ~_in_ranges(boxes, _areas(boxes), ranges)
-    ignored = ~_in_ranges(image.boxes_xyxy_px, image.area_px, ranges) | image.iscrowd
+    scale = np.array((1.0, 1.0) if input_scale is None else input_scale(image.width, image.height))
+    outside = ~_in_ranges(boxes, _areas(boxes), ranges, scale)
+    ignored = ~_in_ranges(image.boxes_xyxy_px, image.area_px, ranges, scale) | image.iscrowd
     cells = {}
     for label in sorted({*image.labels.tolist(), *labels.tolist()}):
         rows = np.flatnonzero(labels == label)[:max_detections]
@@ -211,9 +223,10 @@ def _match_greedily(
     return matched, matched_ignored
 
 
-def _in_ranges(boxes_xyxy: np.ndarray, areas: np.ndarray, ranges: Sequence[SizeRange]) -> np.ndarray:
+def _in_ranges(boxes_xyxy: np.ndarray, areas: np.ndarray, ranges: Sequence[SizeRange], scale: np.ndarray) -> np.ndarray:
     """Bool [range, n]."""
-    sizes = {"area": areas, "long_side": (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).max(axis=1, initial=0)}
+    sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) * scale
+    sizes = {"area": areas, "long_side": sides.max(axis=1, initial=0)}
     inside = [(sizes[r.measure] >= r.low) & (sizes[r.measure] <= r.high) for r in ranges]
     return np.array(inside, dtype=bool).reshape(len(ranges), len(boxes_xyxy))
 

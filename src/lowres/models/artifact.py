@@ -81,10 +81,13 @@ def load_spec(folder: Path) -> DetectorSpec:
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"{folder}: no trained model here (config.json is missing)")
-    values = json.loads(path.read_text())
-    if values.pop("format", None) != FORMAT:
-        raise ValueError(f"{path}: not a lowres model of format {FORMAT}")
-    return DetectorSpec(**values)
+    try:
+        values = json.loads(path.read_text())
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"{path}: not a lowres model of format {FORMAT}")
+        return DetectorSpec(**values)
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise ValueError(f"{path}: damaged: {error}") from error
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

@@ -16,7 +16,7 @@ from transformers.backbone_utils import BackboneMixin
 
 from lowres.models.proposal_loss import proposal_loss
 from lowres.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
-from lowres.ops.distributed_count import global_mean_count
+from lowres.ops.distributed_count import global_count_factor
 
 # Box fractions refer to the content of the canvas where the family scales reference points by valid ratios,
 # and to the whole canvas where it ignores the mask.
@@ -65,7 +65,10 @@ class DetrDetector(nn.Module):
     @property
     def backbone(self) -> nn.Module:
         """The image backbone inside the library's model."""
-        return next(module for module in self.hf.modules() if isinstance(module, BackboneMixin))
+        for module in self.hf.modules():
+            if isinstance(module, BackboneMixin):
+                return module
+        raise ValueError(f"model.family: {self.family!r} has no backbone of its own; use another family")
 
     def forward(
         self,
@@ -96,6 +99,15 @@ class DetrDetector(nn.Module):
         hook = self.backbone.register_forward_hook(_capture(captured)) if with_features else None
         try:
             out = self.hf(pixel_values=self.normalise(pixels, mask), pixel_mask=mask.long(), labels=targets)
+        except RuntimeError as error:
+            if "selected index k out of range" not in str(error):
+                raise
+            # Two-stage detectors take their queries from the positions of the feature maps.
+            height, width = pixels.shape[2:]
+            raise ValueError(
+                f"an input of {width} x {height} px has fewer positions than the detector has queries; raise "
+                "data.input.canvas_multiple_px or lower num_queries in model.config"
+            ) from error
         finally:
             if hook is not None:
                 hook.remove()
@@ -105,9 +117,7 @@ class DetrDetector(nn.Module):
             # The library divides by this rank's number of objects; DDP averages over ranks.
             own = sum(len(names) for names in labels or ())
             proposals = proposal_loss(self.hf, out, targets)
-            loss = (out.loss if proposals is None else out.loss + proposals) * (
-                max(own, 1) / max(global_mean_count(own), 1.0)
-            )
+            loss = (out.loss if proposals is None else out.loss + proposals) * global_count_factor(own)
         return DetectorOutput(
             logits=logits,
             boxes_xyxy_px=cxcywh_to_xyxy(fractions) * scale[:, None],

@@ -15,6 +15,8 @@ def drop_early_strides(backbone: nn.Module, count: int) -> None:
     """
     if count not in (0, 1, 2):
         raise ValueError(f"stride_shift: {count} is not allowed; use 0, 1 or 2")
+    if count == 0:
+        return
     strided = [(name, module) for name, module in backbone.named_modules() if _stride(module) == 2][:2]
     if len(strided) < 2:
         raise ValueError(f"stride_shift: {type(backbone).__name__} has no two early strides to drop; use 0")

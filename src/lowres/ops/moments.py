@@ -25,7 +25,8 @@ def moment_matching_loss(
 
 
 def _moments(pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    weight = mask[:, None].to(pixels.dtype)
+    pixels = pixels.float()  # bfloat16 cannot count thousands of pixels
+    weight = mask[:, None].float()
     count = weight.sum((2, 3)).clamp(min=1)
     mean = (pixels * weight).sum((2, 3)) / count
     variance = ((pixels - mean[..., None, None]).square() * weight).sum((2, 3)) / count

@@ -7,7 +7,7 @@ import torch
 from lowres.config import Input
 from lowres.data.dataset import DetectionDataset
 from lowres.data.loader import EvalBatches
-from lowres.data.transforms import build_transforms
+from lowres.data.transforms import Resize, build_transforms
 
 
 def eval_batches(split: Path, sizing: Input, *, batch_size: int, num_workers: int = 0) -> EvalBatches:
@@ -17,6 +17,11 @@ def eval_batches(split: Path, sizing: Input, *, batch_size: int, num_workers: in
     )
     dataset = DetectionDataset(split, transforms, seed=0)
     return EvalBatches(dataset, batch_size=batch_size, size_divisor=sizing.canvas_multiple_px, num_workers=num_workers)
+
+
+def resize_of(sizing: Input) -> Resize:
+    """How a stored image becomes the model's input."""
+    return Resize(short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch)
 
 
 def choose_device() -> torch.device:

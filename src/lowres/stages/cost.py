@@ -13,6 +13,7 @@ from lowres.data.images import decode_rgb
 from lowres.data.transforms import Sample, build_transforms
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.memory import peak_memory_bytes
+from lowres.models.optimise import optimised_for_inference
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import Batch, ImageDetections
 from lowres.tasks.detect import detect_batch
@@ -54,11 +55,18 @@ def detect_image(
         return detect_batch(model, Decoded.of(pixels, sizing).batch, max_detections=max_detections)[0]
 
 
+def as_used(model: ThumbnailDetector) -> ThumbnailDetector:
+    """A copy that predicts the same sooner: what users run, and what is timed."""
+    fast = optimised_for_inference(model)
+    assert isinstance(fast, ThumbnailDetector)
+    return fast
+
+
 def detector_latency(
     model: ThumbnailDetector, *, encoded: Sequence[bytes], sizing: dict[str, Any], repeats: int, max_detections: int
 ) -> dict[str, Any]:
-    """Latency of each step at batch 1, and with how many threads."""
-    model.eval()
+    """Latency of each step at batch 1, made fast as for predicting, and with how many threads."""
+    model = as_used(model)
     latency = end_to_end_cost(
         encoded,
         decode=decode_rgb,

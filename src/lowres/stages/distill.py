@@ -17,7 +17,7 @@ from lowres.stages.classes import require_same_classes
 from lowres.stages.downsampler import load_downsampler
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.provenance import data_identity
-from lowres.stages.training import train_task, write_history
+from lowres.stages.training import train_task, weights_identity, write_history
 from lowres.tasks.distillation import BoxTerm, DistillationTask, FeatureTerm, LogitTerm, MomentTerm
 
 
@@ -39,7 +39,15 @@ def run(
     fold_batch_norm(teacher_model)  # it only reads now, in less time
     task = build_task(distill.terms, model, teacher_model)
     weights = {name: term.weight for name, term in distill.terms if term is not None}
-    inputs = [sha256_of(teacher / "model.safetensors"), sha256_of(downsampler / "model.safetensors"), spec.downsampler]
+    inputs: list[Any] = [
+        sha256_of(teacher / "model.safetensors"),
+        sha256_of(downsampler / "model.safetensors"),
+        spec.downsampler,
+    ]
+    own = distill.model
+    inputs += [
+        weights_identity(source) for source in (distill.init, own and own.pretrained, own and own.backbone_weights)
+    ]
     result = train_task(
         task=task,
         model=model,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lowres.config import Downsampler, Input, Train
+from lowres.config import Downsampler, Input, LearnedDownsampler, Train
 from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_weights, save_weights
@@ -25,13 +25,13 @@ def run(
     downsampler: Downsampler, sizing: Input, *, data: Path, out_model: Path, out_metrics: Path, out_history: Path
 ) -> dict[str, Any]:
     """Train the module on its terms and write it, with some thumbnails to look at beside bicubic ones."""
-    spec = {"kind": downsampler.kind, "ratio": downsampler.ratio, **downsampler.options}
+    spec = {"kind": downsampler.kind, "ratio": downsampler.ratio, **downsampler.options.model_dump()}
     settings = downsampler.train
     torch.manual_seed(0 if settings is None else settings.seed)
     module = build_downsampler(**spec)
     metrics: dict[str, Any] = {"trained_steps": 0}
     result = None
-    if settings is not None:
+    if isinstance(downsampler, LearnedDownsampler) and settings is not None:
         result, metrics = _train(module, downsampler, settings, sizing, data)
     if not current_ranks().is_main:
         return {}
@@ -48,7 +48,7 @@ def run(
 
 
 def _train(
-    module: nn.Module, downsampler: Downsampler, settings: Train, sizing: Input, data: Path
+    module: nn.Module, downsampler: LearnedDownsampler, settings: Train, sizing: Input, data: Path
 ) -> tuple[TrainResult, dict[str, Any]]:
     moment = downsampler.terms.moment
     weights = {name: term.weight for name, term in downsampler.terms if term is not None}

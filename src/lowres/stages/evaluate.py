@@ -26,9 +26,9 @@ from lowres.models.artifact import load_detector
 from lowres.models.downsamplers import FixedDownsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
-from lowres.stages.batches import choose_device, eval_batches
+from lowres.stages.batches import choose_device, eval_batches, resize_of
 from lowres.stages.classes import require_same_classes
-from lowres.stages.cost import Decoded, detector_latency, detector_memory
+from lowres.stages.cost import Decoded, as_used, detector_latency, detector_memory
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
 from lowres.stages.provenance import data_identity
@@ -77,9 +77,21 @@ def run(
     for row in rows:
         found[row.key] = _detect(row, split, sizing, evaluate)
         metrics = evaluate_detections(
-            truth, found[row.key], class_names=names, max_detections=evaluate.max_detections, thumbnail_ratio=ratio
+            truth,
+            found[row.key],
+            class_names=names,
+            max_detections=evaluate.max_detections,
+            thumbnail_ratio=ratio,
+            input_scale=resize_of(sizing).scale,
         )
-        curves[row.key] = precision_recall(truth, found[row.key], class_names=names, thumbnail_ratio=ratio)
+        curves[row.key] = precision_recall(
+            truth,
+            found[row.key],
+            class_names=names,
+            max_detections=evaluate.max_detections,
+            thumbnail_ratio=ratio,
+            input_scale=resize_of(sizing).scale,
+        )
         details.append({"key": row.key, "title": row.title, "metrics": metrics.as_dict()})
     encoded = _encoded(split)
     for row, detail in zip(rows, details, strict=True):
@@ -164,8 +176,8 @@ def _memories(rows: list[Row], encoded: bytes, sizing: Input) -> list[dict[str, 
 def _load_row(folder: str, bicubic_ratio: int | None) -> ThumbnailDetector:
     model, _ = load_detector(Path(folder))
     if bicubic_ratio is not None:
-        return ThumbnailDetector(FixedDownsampler(kind="bicubic", ratio=bicubic_ratio), model.detector)
-    return model
+        model = ThumbnailDetector(FixedDownsampler(kind="bicubic", ratio=bicubic_ratio), model.detector)
+    return as_used(model)
 
 
 def _summary(details: list[dict[str, Any]]) -> dict[str, Any]:

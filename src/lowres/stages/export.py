@@ -114,7 +114,8 @@ def _ap(
                 area_px=image.area_px * scale[0] * scale[1],
             )
         )
-    return evaluate_detections(scaled, found, class_names=spec.class_names).ap
+    kept = [image.with_positive_sides() for image in found]
+    return evaluate_detections(scaled, kept, class_names=spec.class_names).ap
 
 
 def _card(

@@ -14,13 +14,14 @@ from typing import Any
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its name when the block ends without an error.
 
-    What stood under the name before is replaced. A killed stage leaves at most a folder whose name begins with a dot,
-    which the next run of the stage removes.
+    What stood under the name before is replaced. A killed stage leaves at most a folder whose name begins with a dot
+    and holds its process id; the next run of the stage removes those of processes that are gone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{path.name}-*"):
-        shutil.rmtree(stale)
-    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        if not _runs_elsewhere(stale.name.removeprefix(f".{path.name}-").partition("-")[0]):
+            shutil.rmtree(stale)
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}-{os.getpid()}-", dir=path.parent))
     work.chmod(0o755)
     try:
         yield work
@@ -30,6 +31,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
+
+
+def _runs_elsewhere(process_id: str) -> bool:
+    if not process_id.isdigit() or int(process_id) == os.getpid():
+        return False
+    try:
+        os.kill(int(process_id), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -12,6 +12,7 @@ from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
 from lowres.data.signs import render_signs
 from lowres.data.sources import Source, check_same_categories
+from lowres.data.transforms import Resize
 from lowres.data.voc import VocSource
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
@@ -41,7 +42,9 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
                     min_side_px=data.min_side_px,
                     on_progress=step,
                 )
-        profile = {split: profile_split(folder / split) for split in sources}
+        sizing = data.input
+        resize = Resize(short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch)
+        profile = {split: profile_split(folder / split, input_scale=resize.scale) for split in sources}
         write_json(folder / "check.json", report)
         write_json(folder / "profile.json", profile)
     return {split: {"images": part["read"], "boxes": part["boxes"]["kept"]} for split, part in report.items()}

@@ -9,7 +9,9 @@ import lowres
 from lowres.config import fingerprint
 from lowres.data.shards import read_index
 
-CODE = ("ops", "models", "tasks", "engine", "data")
+# What decides a training's result: whole layers, and single files.
+CODE = ("ops", "models", "tasks", "engine", "data", "evaluation")
+FILES = ("records.py", *(f"stages/{name}.py" for name in ("batches", "distill", "downsampler", "teacher", "training")))
 
 
 def provenance(params_file: Path, data: Path) -> dict[str, Any]:
@@ -29,11 +31,12 @@ def data_identity(data: Path) -> str:
 
 
 def code_identity() -> str:
-    """A hash of the source of the layers that decide a training's result."""
+    """A hash of the source that decides a training's result."""
     root = Path(lowres.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(path for layer in CODE for path in (root / layer).glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    paths = [path for layer in CODE for path in (root / layer).glob("*.py")] + [root / name for name in FILES]
+    for path in sorted(paths):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

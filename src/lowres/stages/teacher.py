@@ -15,7 +15,7 @@ from lowres.models.thumbnail import ThumbnailDetector
 from lowres.stages.batches import choose_device
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.provenance import data_identity
-from lowres.stages.training import train_task, write_history
+from lowres.stages.training import train_task, weights_identity, write_history
 from lowres.tasks.detection import DetectionTask
 
 
@@ -36,7 +36,13 @@ def run(
         sizing=sizing,
         data=data,
         label="teacher",
-        identity=["teacher", teacher.model_dump(), sizing.model_dump()],
+        identity=[
+            "teacher",
+            teacher.model_dump(),
+            sizing.model_dump(),
+            weights_identity(values.pretrained),
+            weights_identity(values.backbone_weights),
+        ],
         device=choose_device(),
         validate=True,
     )

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
 
 from lowres.config import Input, Train, fingerprint
 from lowres.data.dataset import DetectionDataset
 from lowres.data.loader import TrainBatches
-from lowres.data.transforms import build_transforms
+from lowres.data.transforms import Transform, build_transforms
 from lowres.data.truth import load_truth
 from lowres.engine.distributed import current_ranks
 from lowres.engine.optimiser import ParameterGroup, build_optimiser
-from lowres.engine.schedule import build_schedule
+from lowres.engine.schedule import Schedule, build_schedule
 from lowres.engine.signals import stop_requested
 from lowres.engine.train import TrainResult, train
 from lowres.evaluation.coco import evaluate_detections
+from lowres.models.artifact import sha256_of
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.stages.batches import eval_batches
 from lowres.stages.provenance import code_identity, data_identity
@@ -55,23 +57,9 @@ def train_task(
     """
     ranks = current_ranks()
     augment = settings.augment
-    dataset = DetectionDataset(
-        data / "train",
-        build_transforms(
-            short_side_px=sizing.short_side_px,
-            long_side_px=sizing.long_side_px,
-            stretch=sizing.stretch,
-            **augment.model_dump(exclude={"short_sides_px"}),
-        ),
-        seed=settings.seed,
-    )
+    dataset = DetectionDataset(data / "train", training_transforms(settings, sizing), seed=settings.seed)
     total_steps = settings.steps or math.ceil((settings.epochs or 0) * len(dataset) / settings.batch_size)
-    warmup_steps = min(settings.schedule.warmup_steps, total_steps // 2)
     micro_batch = settings.batch_size // settings.accumulate
-    if settings.batch_size % settings.accumulate:
-        raise ValueError(
-            f"{label}.train.accumulate: {settings.accumulate} does not divide batch_size {settings.batch_size}"
-        )
 
     def batches(start: int):
         source = TrainBatches(
@@ -89,31 +77,15 @@ def train_task(
         for _, batch in source:
             yield batch
 
-    key = fingerprint(identity, data_identity(data), code_identity(), torch.__version__)
-    optimiser = settings.optimiser
+    key = fingerprint(identity, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
     return train(
         task=task,
         model=model,
         weights=weights,
         batches=batches,
         total_steps=total_steps,
-        optimiser=build_optimiser(
-            task,
-            name=optimiser.name,
-            lr=optimiser.lr,
-            weight_decay=optimiser.weight_decay,
-            norm_bias_weight_decay=optimiser.norm_bias_weight_decay,
-            groups=[ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in optimiser.groups],
-        ),
-        schedule=build_schedule(
-            kind=settings.schedule.kind,
-            total_steps=total_steps,
-            warmup_steps=warmup_steps,
-            final_factor=settings.schedule.final_factor,
-            flat_until=max(warmup_steps, int(settings.schedule.flat_fraction * total_steps)),
-            drop_at=[int(part * total_steps) for part in settings.schedule.drop_fractions],
-            drop_factor=settings.schedule.drop_factor,
-        ),
+        optimiser=training_optimiser(task, settings),
+        schedule=training_schedule(settings, total_steps),
         folder=RUNS / f"{label}-{key}",
         fingerprint=key,
         seed=settings.seed,
@@ -131,6 +103,52 @@ def train_task(
         dvclive_folder=_dvclive_folder(RUNS / f"{label}-{key}"),
         label=label,
     )
+
+
+def training_transforms(settings: Train, sizing: Input) -> Transform:
+    """Resizing and augmentation."""
+    return build_transforms(
+        short_side_px=sizing.short_side_px,
+        long_side_px=sizing.long_side_px,
+        stretch=sizing.stretch,
+        **settings.augment.model_dump(exclude={"short_sides_px"}),
+    )
+
+
+def training_optimiser(task: nn.Module, settings: Train) -> torch.optim.Optimizer:
+    """The optimiser over what learns in `task`."""
+    optimiser = settings.optimiser
+    return build_optimiser(
+        task,
+        name=optimiser.name,
+        lr=optimiser.lr,
+        weight_decay=optimiser.weight_decay,
+        norm_bias_weight_decay=optimiser.norm_bias_weight_decay,
+        groups=[ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in optimiser.groups],
+    )
+
+
+def training_schedule(settings: Train, total_steps: int) -> Schedule:
+    """The factor of the learning rate by step; a warm-up takes at most half of the steps."""
+    schedule = settings.schedule
+    warmup_steps = min(schedule.warmup_steps, total_steps // 2)
+    return build_schedule(
+        kind=schedule.kind,
+        total_steps=total_steps,
+        warmup_steps=warmup_steps,
+        final_factor=schedule.final_factor,
+        flat_until=max(warmup_steps, int(schedule.flat_fraction * total_steps)),
+        drop_at=[int(part * total_steps) for part in schedule.drop_fractions],
+        drop_factor=schedule.drop_factor,
+    )
+
+
+def weights_identity(source: str | None) -> str | None:
+    """A hash of the files in a local folder of weights; None for anything else, which has a name that stands for it."""
+    if source is None or not Path(source).is_dir():
+        return None
+    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
+    return fingerprint([[str(path.relative_to(source)), sha256_of(path)] for path in files])
 
 
 def _dvclive_folder(run: Path) -> Path | None:

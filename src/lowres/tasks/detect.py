@@ -43,15 +43,13 @@ def detect_batch(model: ThumbnailDetector, batch: Batch, *, max_detections: int)
     return [
         ImageDetections(
             image_id=int(image_id),
-            boxes_xyxy_px=image_boxes[kept].double().cpu().numpy(),
-            scores=image_scores[kept].double().cpu().numpy(),
-            labels=image_labels[kept].cpu().numpy(),
-        )
+            boxes_xyxy_px=image_boxes.double().cpu().numpy(),
+            scores=image_scores.double().cpu().numpy(),
+            labels=image_labels.cpu().numpy(),
+        ).with_positive_sides()
         for image_id, image_boxes, image_scores, image_labels in zip(
             batch.image_ids, boxes, scores, labels, strict=True
         )
-        # A box that ends where it begins after clipping is no detection.
-        for kept in [((image_boxes[:, 2:] - image_boxes[:, :2]) > 0).all(1)]
     ]
 
 

@@ -17,6 +17,7 @@ from lowres.models.thumbnail import ThumbnailDetector
 from lowres.ops.distill_boxes import box_distance
 from lowres.ops.distill_features import Distance, Resize, feature_distance
 from lowres.ops.distill_logits import sigmoid_kl, softmax_kl
+from lowres.ops.distributed_count import global_count_factor
 from lowres.ops.moments import moment_matching_loss
 from lowres.ops.query_alignment import Pairs, pair_by_assignment, pair_by_index
 from lowres.ops.query_filter import query_filter
@@ -134,12 +135,12 @@ class DistillationTask(nn.Module):
         if self.logit:
             image, ours, theirs = paired[self.logit.alignment, self.logit.threshold]
             distance = softmax_kl if self.logit.form == "softmax_kl" else sigmoid_kl
-            losses["logit"] = distance(
+            losses["logit"] = global_count_factor(len(image)) * distance(
                 student.logits[image, ours], teacher.logits[image, theirs], temperature=self.logit.temperature
             )
         if self.box:
             image, ours, theirs = paired[self.box.alignment, self.box.threshold]
-            losses["box"] = box_distance(
+            losses["box"] = global_count_factor(len(image)) * box_distance(
                 student.boxes_xyxy_px[image, ours] / canvas, teacher.boxes_xyxy_px[image, theirs] / canvas
             )
         return losses
