@@ -51,9 +51,11 @@ study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (
 	$(BIN)/python studies/thumbdet/run.py
 	$(BIN)/python studies/thumbdet/summary.py
 
-bench: $(VENV)/.stamp-run ## Our teacher against stock transformers at 800x1333, and the attention alone
-	$(BIN)/python benchmarks/attention.py
-	$(BIN)/python benchmarks/teacher_vs_stock.py
+TODAY = $(shell date -u +%Y-%m-%d)
+bench: $(VENV)/.stamp-run ## Attention, teacher and student against what they replace; ten minutes, on a quiet machine
+	$(BIN)/python benchmarks/attention.py --output benchmarks/attention-$(TODAY).json
+	$(BIN)/python benchmarks/latency.py --batches 1 --variants eager --seconds 20 --output benchmarks/latency-$(TODAY).json
+	$(BIN)/python benchmarks/teacher_vs_stock.py --rounds 3 --training-rounds 2 --output benchmarks/teacher_vs_stock-$(TODAY).json
 
 constraints: ## Resolve all but torch afresh, in a venv of its own, and rewrite constraints.txt
 	$(PYTHON) -m venv $(VENV)-fresh
