@@ -65,7 +65,11 @@ class Arm:
     stride_shift: int = 1
     narrow: bool = False
     skip: str = "none"
-    steps: int | None = None  # of the student; None is the preset's
+    # Of the student's training; None is the preset's.
+    steps: int | None = None
+    lr: float | None = None
+    downsampler_lr_factor: float | None = None
+    num_denoising: int | None = None
 
     @property
     def key(self) -> str:
@@ -77,6 +81,9 @@ def all_arms() -> list[Arm]:
     """Every arm, those of one seed before those of the next, so that a study cut short compares equal things."""
     arms = [Arm("tune", terms, seed=0, terms=terms) for terms in CANDIDATES]
     arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic"))
+    arms.append(Arm("tune", "feature-fast", seed=0, terms="feature", lr=0.003, downsampler_lr_factor=2.0))
+    arms.append(Arm("tune", "feature-fast-downsampler", seed=0, terms="feature", downsampler_lr_factor=3.0))
+    arms.append(Arm("tune", "feature-denoising", seed=0, terms="feature", num_denoising=80))
     for seed in SEEDS:
         for kind in ("bicubic", "area", "learned"):
             for terms in ("none", "paper", "best"):

@@ -59,6 +59,12 @@ def values_of(arm: Arm) -> dict[str, Any]:
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
     student["train"]["steps"] = arm.steps or student["train"]["steps"]
+    student["train"]["optimiser"]["lr"] = arm.lr or student["train"]["optimiser"]["lr"]
+    if arm.downsampler_lr_factor is not None:
+        group = {"match": r"\bdownsampler\b", "lr_factor": arm.downsampler_lr_factor}
+        student["train"]["optimiser"]["groups"] = [group]
+    if arm.num_denoising is not None:
+        student["model"]["config"]["num_denoising"] = arm.num_denoising
     if arm.narrow:
         model = copy.deepcopy(student["model"])
         model["config"] |= NARROW

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowres.data.images import BadImageError, check_image, decode_rgb, read_header
+from lowres.data.images import BadImageError, check_image, decode_photo, decode_rgb, read_header
 
 
 def encode(image, kind, **options):
@@ -140,3 +140,18 @@ def test_damaged_bytes_are_read_or_refused_and_never_anything_else(picture):
 def test_header_is_read_without_the_rest(picture):
     encoded = encode(Image.fromarray(picture(300, 200)), "JPEG")
     assert read_header(encoded[:800]) == ("JPEG", 300, 200)
+
+
+def test_a_photo_is_turned_as_its_exif_data_say_and_annotated_data_are_not():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned a quarter clockwise
+    encoded = encode(Image.fromarray(smooth()), "PNG", exif=exif)
+    assert np.array_equal(decode_rgb(encoded), smooth())
+    assert np.array_equal(decode_photo(encoded), np.rot90(smooth(), -1))
+
+
+def test_a_photo_over_the_limit_is_refused_before_it_is_decoded(monkeypatch):
+    encoded = encode(Image.fromarray(smooth()), "PNG")
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadImageError, match="too many pixels"):
+        decode_photo(encoded, max_pixels=40 * 24 - 1)

@@ -30,6 +30,16 @@ def test_profile_counts_what_is_there(coco, tmp_path):
     assert profile["pixels"]["std"] == pytest.approx([(share * (1 - share)) ** 0.5, 0, 0], abs=1e-4)
 
 
+def test_object_sizes_are_those_in_the_models_input(coco, picture, tmp_path):
+    coco.add(picture(20, 40), [(0, 0, 16, 4)])  # height, width; size 8 px
+    coco.add(picture(20, 20), [(0, 0, 10, 10)])  # 10 px
+    coco.pack(tmp_path / "out")
+    profile = profile_split(tmp_path / "out", input_scale=lambda width, height: (20 / width, 20 / height))
+    # the first image is squeezed to half its width: 8 / sqrt(2)
+    assert profile["object_size_px"]["1x"]["quantiles"]["q0"] == pytest.approx(8 / 2**0.5, abs=1e-3)
+    assert profile["object_size_px"]["1x"]["quantiles"]["q100"] == 10
+
+
 def test_profile_of_a_split_without_boxes_is_complete(coco, picture, tmp_path):
     coco.add(picture(8, 8))
     coco.pack(tmp_path / "out")

@@ -146,6 +146,23 @@ def test_objects_fall_into_bins_of_their_long_side_on_the_thumbnail(truth_of, fo
     }
 
 
+def test_bins_follow_the_size_at_which_an_image_enters_the_model(truth_of, found_of):
+    # 40 x 10 px stored; half as wide and twice as high in the input, so 20 x 20 px there and 5 px on the thumbnail
+    box = (0.0, 0.0, 40.0, 10.0)
+    seen = []
+
+    def input_scale(width, height):
+        seen.append((width, height))
+        return 0.5, 2.0
+
+    metrics = evaluate(
+        [truth_of(1, (0, *box))], [found_of(1, (0, 0.9, *box))], thumbnail_ratio=4, input_scale=input_scale
+    )
+    assert [b.num_objects for b in metrics.by_thumbnail_size] == [0, 0, 1, 0, 0]
+    assert metrics.by_thumbnail_size[2].ap == ONE
+    assert set(seen) == {(256, 256)}
+
+
 def test_bins_are_half_open(truth_of, found_of):
     edge = (0.0, 0.0, 24.0, 5.0)  # 8 px at ratio 3: in [8, 16), not in [4, 8)
     metrics = evaluate([truth_of(1, (0, *edge))], [found_of(1, (0, 0.9, *edge))], thumbnail_ratio=3)

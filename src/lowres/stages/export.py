@@ -135,8 +135,8 @@ def _card(
     return {
         "name": f"{spec.family} that reads thumbnails, {ratio}x",
         "summary": (
-            f"An object detector that shrinks its input {ratio}x ({spec.downsampler['kind']} down-sampler inside), trained "
-            "under a full-resolution teacher."
+            f"An object detector that shrinks its input {ratio}x ({spec.downsampler['kind']} down-sampler inside), "
+            "trained under a full-resolution teacher."
         ),
         "model": {
             "family": spec.family,
