@@ -68,7 +68,7 @@ class Arm:
     # Of the student's training; None is the preset's.
     steps: int | None = None
     lr: float | None = None
-    downsampler_lr_factor: float | None = None
+    downsampler_lr_factor: float | None = None  # 1 is no group of its own
     num_denoising: int | None = None
 
     @property
@@ -79,11 +79,15 @@ class Arm:
 
 def all_arms() -> list[Arm]:
     """Every arm, those of one seed before those of the next, so that a study cut short compares equal things."""
-    arms = [Arm("tune", terms, seed=0, terms=terms) for terms in CANDIDATES]
-    arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic"))
-    arms.append(Arm("tune", "feature-fast", seed=0, terms="feature", lr=0.003, downsampler_lr_factor=2.0))
-    arms.append(Arm("tune", "feature-fast-downsampler", seed=0, terms="feature", downsampler_lr_factor=3.0))
-    arms.append(Arm("tune", "feature-denoising", seed=0, terms="feature", num_denoising=80))
+    slow: dict[str, Any] = {"lr": 0.002, "downsampler_lr_factor": 1.0}
+    arms = [Arm("tune", terms, seed=0, terms=terms, **slow) for terms in CANDIDATES]
+    arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic", **slow))
+    arms.append(Arm("tune", "feature-denoising", seed=0, terms="feature", num_denoising=80, **slow))
+    arms.append(Arm("tune", "feature-fast-downsampler", seed=0, terms="feature", lr=0.002, downsampler_lr_factor=3.0))
+    fast: dict[str, Any] = {"lr": 0.003, "downsampler_lr_factor": 2.0}
+    arms.append(Arm("tune", "feature-fast", seed=0, terms="feature", **fast))
+    arms.append(Arm("tune", "feature-fast-strong", seed=0, terms="feature-strong", **fast))
+    arms.append(Arm("tune", "feature-faster", seed=0, terms="feature", lr=0.004, downsampler_lr_factor=3.0))
     for seed in SEEDS:
         for kind in ("bicubic", "area", "learned"):
             for terms in ("none", "paper", "best"):

@@ -62,7 +62,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
     student["train"]["optimiser"]["lr"] = arm.lr or student["train"]["optimiser"]["lr"]
     if arm.downsampler_lr_factor is not None:
         group = {"match": r"\bdownsampler\b", "lr_factor": arm.downsampler_lr_factor}
-        student["train"]["optimiser"]["groups"] = [group]
+        student["train"]["optimiser"]["groups"] = [] if arm.downsampler_lr_factor == 1 else [group]
     if arm.num_denoising is not None:
         student["model"]["config"]["num_denoising"] = arm.num_denoising
     if arm.narrow:
