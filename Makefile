@@ -25,7 +25,7 @@ help: ## List the targets
 
 setup: $(VENV)/.stamp-dev ## Install the package and its tools into .venv
 
-demo: $(VENV)/.stamp-run ## Run every stage of params.yaml: data to report, at most 15 minutes on 2 cores
+demo: $(VENV)/.stamp-run ## Run every stage of params.yaml: data to report, a quarter of an hour on 2 cores
 	$(BIN)/dvc repro
 	@cat outputs/report/summary.txt
 	@echo "Report: outputs/report/index.html"
