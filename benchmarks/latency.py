@@ -57,7 +57,7 @@ def build_models(params: Params, device: str) -> dict[str, ThumbnailDetector]:
     models = {
         "teacher": ThumbnailDetector(IdentityDownsampler(), _detector(settings, names, 0)),
         "student": ThumbnailDetector(
-            build_downsampler(kind=down.kind, ratio=down.ratio, **down.options),
+            build_downsampler(kind=down.kind, ratio=down.ratio, **down.options.model_dump()),
             _detector(student, names, params.distill.stride_shift),
         ),
     }

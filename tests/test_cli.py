@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-CHILD = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); print('up', flush=True); time.sleep(60)"
+CHILD = "import signal, sys, time; [signal.signal(n, lambda *_: sys.exit(1)) for n in (signal.SIGTERM, signal.SIGINT)]; print('up', flush=True); time.sleep(60)"
 PARENT = "from lowres.cli import run_forwarding_signals; raise SystemExit(run_forwarding_signals({command!r}))"
 
 

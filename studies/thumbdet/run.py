@@ -56,6 +56,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
         section["options"]["skip"] = arm.skip
     else:
         section |= {"options": {}, "terms": {}, "train": None}
+        student["train"]["optimiser"]["groups"] = []  # the preset's is the learned down-sampler's
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
     student["train"]["steps"] = arm.steps or student["train"]["steps"]

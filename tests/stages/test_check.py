@@ -29,9 +29,14 @@ def test_a_preset_builds_and_takes_a_step(name):
         ({"data.input.long_side_px": 64}, "long_side_px 64 is under short_side_px 128"),
         ({"teacher.train.ema.decay": 1.0}, "ema.decay: Input should be less than 1"),
         ({"teacher.train.optimiser.lr": float("inf")}, "optimiser.lr: Input should be a finite number"),
+        ({"distill.train_downsampler": False}, "matches no trainable parameter"),  # the preset has a group for it
         ({"distill.init": "nowhere"}, "nowhere: no trained model here"),
         (
-            {"distill.terms": {"moment": MOMENT}, "distill.train_downsampler": False},
+            {
+                "distill.terms": {"moment": MOMENT},
+                "distill.train_downsampler": False,
+                "distill.train.optimiser.groups": [],
+            },
             "none depends on anything that learns",
         ),
         ({"downsampler.options.lyers": 2}, "downsampler.learned.options.lyers: unknown key; did you mean layers?"),
