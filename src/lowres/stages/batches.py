@@ -21,7 +21,7 @@ def eval_batches(split: Path, sizing: Input, *, batch_size: int, num_workers: in
 
 def resize_of(sizing: Input) -> Resize:
     """How a stored image becomes the model's input."""
-    return Resize(short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch)
+    return Resize(**sizing.model_dump(exclude={"canvas_multiple_px"}))
 
 
 def choose_device() -> torch.device:

@@ -73,25 +73,17 @@ def run(
         Row("student", "Student, thumbnails", student_model, student),
     ]
     names = student_spec.class_names
+    measure: dict[str, Any] = {
+        "class_names": names,
+        "max_detections": evaluate.max_detections,
+        "thumbnail_ratio": ratio,
+        "input_scale": resize_of(sizing).scale,
+    }
     details, curves, found = [], {}, {}
     for row in rows:
         found[row.key] = _detect(row, split, sizing, evaluate)
-        metrics = evaluate_detections(
-            truth,
-            found[row.key],
-            class_names=names,
-            max_detections=evaluate.max_detections,
-            thumbnail_ratio=ratio,
-            input_scale=resize_of(sizing).scale,
-        )
-        curves[row.key] = precision_recall(
-            truth,
-            found[row.key],
-            class_names=names,
-            max_detections=evaluate.max_detections,
-            thumbnail_ratio=ratio,
-            input_scale=resize_of(sizing).scale,
-        )
+        metrics = evaluate_detections(truth, found[row.key], **measure)
+        curves[row.key] = precision_recall(truth, found[row.key], **measure)
         details.append({"key": row.key, "title": row.title, "metrics": metrics.as_dict()})
     encoded = _encoded(split)
     for row, detail in zip(rows, details, strict=True):

@@ -42,8 +42,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
                     min_side_px=data.min_side_px,
                     on_progress=step,
                 )
-        sizing = data.input
-        resize = Resize(short_side_px=sizing.short_side_px, long_side_px=sizing.long_side_px, stretch=sizing.stretch)
+        resize = Resize(**data.input.model_dump(exclude={"canvas_multiple_px"}))
         profile = {split: profile_split(folder / split, input_scale=resize.scale) for split in sources}
         write_json(folder / "check.json", report)
         write_json(folder / "profile.json", profile)
