@@ -168,6 +168,7 @@ def main() -> None:
                 try:
                     call = variant(name, model, inputs)
                     logits = call()[0].float().clone()
+                # So torch refuses a copy from the host in a graph, or a device that is not there; the rest is measured.
                 except (RuntimeError, NotImplementedError) as error:
                     results[model_name][key] = {"not_possible": " ".join(str(error).split())[:200]}
                     print(f"  {key:22s}not possible: {results[model_name][key]['not_possible']}", flush=True)

@@ -278,7 +278,8 @@ def _several_gpus() -> None:
 def run_forwarding_signals(command: list[str]) -> int:
     """Run a command and pass SIGTERM and SIGINT on to it; its exit code, or 128 plus the signal (torchrun says 1)."""
     received: list[int] = []
-    process = subprocess.Popen(command)
+    # A session of its own: Ctrl-C in a terminal would reach it beside what we pass on, and twice means at once.
+    process = subprocess.Popen(command, start_new_session=True)
 
     def forward(number: int, frame: object) -> None:
         received.append(number)

@@ -1,8 +1,8 @@
 """Scaled dot-product attention of trainings on a CPU in float32, also under bfloat16 autocast.
 
-PyTorch's CPU kernel for the backward pass in bfloat16 takes six times as long as the one in float32 (torch 2.13, 16
-images, 100 queries, 4 heads of 24, two cores with AMX: 22 ms against 3.6 ms); in the decoders of small detectors that
-was a sixth of a training step. It can go when `scaled_dot_product_attention` is as fast in bfloat16.
+PyTorch's CPU kernel, with its backward pass, takes five to six times as long in bfloat16 as in float32 (torch 2.13, two
+cores with AMX; `benchmarks/attention_formats.py`), which was a sixth of a training step of a small detector. This can
+go when `scaled_dot_product_attention` is as fast in bfloat16.
 """
 
 from typing import Any

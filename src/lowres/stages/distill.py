@@ -45,9 +45,8 @@ def run(
         spec.downsampler,
     ]
     own = distill.model
-    inputs += [
-        weights_identity(source) for source in (distill.init, own and own.pretrained, own and own.backbone_weights)
-    ]
+    start = None if distill.init in ("scratch", "teacher") else distill.init
+    inputs += [weights_identity(source) for source in (start, own and own.pretrained, own and own.backbone_weights)]
     result = train_task(
         task=task,
         model=model,
