@@ -17,6 +17,7 @@ import torch
 
 from lowres.data.images import decode_photo, decode_rgb
 from lowres.evaluation.cost import count_parameters, multiply_adds
+from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.machine import machine_facts
 from lowres.export.runtime import OnnxDetector
 from lowres.models.artifact import DetectorSpec, load_detector
@@ -72,10 +73,14 @@ class OnnxFile:
 
     def detect_one(self, pixels: np.ndarray) -> ImageDetections:
         """Detections in an image uint8 [h, w, 3] RGB, in its pixels."""
-        small = np.ascontiguousarray(sized(pixels, self.sizing).pixels)
+        small = self.size(pixels)
         found = self.file.detect([small])[0].with_positive_sides()
         scale = np.array([pixels.shape[1] / small.shape[1], pixels.shape[0] / small.shape[0]] * 2)
         return replace(found, boxes_xyxy_px=found.boxes_xyxy_px * scale)
+
+    def size(self, pixels: np.ndarray) -> np.ndarray:
+        """An image uint8 [h, w, 3] at the size at which the file wants it."""
+        return np.ascontiguousarray(sized(pixels, self.sizing).pixels)
 
 
 def load(model: str | Path) -> Detector:
@@ -125,29 +130,28 @@ def find_images(pattern: str) -> list[Path]:
 def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) -> dict[str, Any]:
     """What a model costs on this machine for these encoded images: parameters, multiply-adds, latency, memory."""
     detector = load(model)
-    if isinstance(detector, TorchDetector):
-        batch = Decoded.of(decode_rgb(encoded[0]), detector.spec.input).batch
-        stored, _ = load_detector(Path(model))
-        return {
-            "parameters": count_parameters(stored),
-            "multiply_adds": multiply_adds(stored, (batch.pixels, batch.mask)),
-            "ratio": stored.ratio,
-            **detector_latency(
-                stored, encoded=encoded, sizing=detector.spec.input, repeats=repeats, max_detections=100
-            ),
-            **detector_memory(
-                functools.partial(_load_model, str(model)), encoded=encoded[0], sizing=detector.spec.input
-            ),
-            "machine": machine_facts(),
-        }
-    from lowres.evaluation.latency import end_to_end_cost
+    if isinstance(detector, OnnxFile):
+        return _onnx_cost(detector, encoded, repeats)
+    stored, spec = load_detector(Path(model))
+    batch = Decoded.of(decode_rgb(encoded[0]), spec.input).batch
+    return {
+        "parameters": count_parameters(stored),
+        "multiply_adds": multiply_adds(stored, (batch.pixels, batch.mask)),
+        "ratio": stored.ratio,
+        **detector_latency(stored, encoded=encoded, sizing=spec.input, repeats=repeats, max_detections=100),
+        **detector_memory(functools.partial(_load_model, str(model)), encoded=encoded[0], sizing=spec.input),
+        "machine": machine_facts(),
+    }
 
+
+def _onnx_cost(detector: OnnxFile, encoded: list[bytes], repeats: int) -> dict[str, Any]:
+    """Latency alone: a file of operators knows neither its parameters nor its multiply-adds."""
     latency = end_to_end_cost(
         encoded,
         decode=decode_rgb,
-        resize=lambda pixels: pixels,
-        model=detector.detect_one,
-        postprocess=lambda found, _: found,
+        resize=detector.size,
+        model=lambda small: detector.file.detect([small])[0],
+        postprocess=lambda found, _: found.with_positive_sides(),
         warmup=5,
         repeats=repeats,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,12 +15,15 @@ Resize = Literal["student", "teacher"]
 def feature_distance(
     student: Sequence[Float[Tensor, "b _ _ _"]],
     teacher: Sequence[Float[Tensor, "b _ _ _"]],
+    mask: Bool[Tensor, "b h w"],
     *,
     distance: Distance,
     resize: Resize,
 ) -> Float[Tensor, ""]:
     """Mean over levels of the distance of maps, finest first; both have the same channels level by level.
 
+    `mask` is true on the real pixels of the canvas; a position counts if any pixel under it is real, so that padding,
+    which is most of a batch of one wide and one tall image, teaches nothing.
     `mse` with `resize="student"` is eq. 8: the student's map is brought to the teacher's size by linear interpolation,
     then squared differences are averaged. `resize="teacher"` shrinks the teacher's map to the student's size instead
     (area averages where it is larger). `normalised_mse` brings each map to zero mean and unit deviation per image and
@@ -38,7 +41,9 @@ def feature_distance(
             aligned, target = _resized(ours, theirs), theirs
         else:
             aligned, target = ours, _resized(theirs, ours)
-        losses.append(_DISTANCES[distance](aligned, target))
+        height, width = target.shape[-2:]
+        real = F.adaptive_max_pool2d(mask[:, None].to(target.dtype), (int(height), int(width)))
+        losses.append(_DISTANCES[distance](aligned, target, real))
     return torch.stack(losses).mean()
 
 
@@ -51,21 +56,26 @@ def _resized(source: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(source, size=size, mode="bilinear", align_corners=False)
 
 
-def _mse(ours: Tensor, theirs: Tensor) -> Tensor:
-    return (ours - theirs).square().mean()
+def _mse(ours: Tensor, theirs: Tensor, real: Tensor) -> Tensor:
+    return _mean((ours - theirs).square().mean(dim=1, keepdim=True), real, dim=(0, 2, 3)).squeeze()
 
 
-def _normalised_mse(ours: Tensor, theirs: Tensor) -> Tensor:
-    return _mse(_standardised(ours), _standardised(theirs))
+def _normalised_mse(ours: Tensor, theirs: Tensor, real: Tensor) -> Tensor:
+    return _mse(_standardised(ours, real), _standardised(theirs, real), real)
 
 
-def _standardised(maps: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(maps, dim=(2, 3), correction=0, keepdim=True)
-    return (maps - mean) * torch.rsqrt(variance + 1e-5)
+def _standardised(maps: Tensor, real: Tensor) -> Tensor:
+    centred = maps - _mean(maps, real, dim=(2, 3))
+    return centred * torch.rsqrt(_mean(centred.square(), real, dim=(2, 3)) + 1e-5)
 
 
-def _cosine(ours: Tensor, theirs: Tensor) -> Tensor:
-    return (1 - F.cosine_similarity(ours, theirs, dim=1)).mean()
+def _cosine(ours: Tensor, theirs: Tensor, real: Tensor) -> Tensor:
+    return _mean(1 - F.cosine_similarity(ours, theirs, dim=1)[:, None], real, dim=(0, 2, 3)).squeeze()
+
+
+def _mean(values: Tensor, real: Tensor, *, dim: tuple[int, ...]) -> Tensor:
+    """Over the real positions; 0 where there is none."""
+    return (values * real).sum(dim, keepdim=True) / real.sum(dim, keepdim=True).clamp(min=1)
 
 
 _DISTANCES = {"mse": _mse, "normalised_mse": _normalised_mse, "cosine": _cosine}

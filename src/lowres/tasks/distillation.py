@@ -123,8 +123,9 @@ class DistillationTask(nn.Module):
     def _distilled(self, student: DetectorOutput, teacher: DetectorOutput, batch: Batch) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
         if self.feature:
+            distance, resize = self.feature.distance, self.feature.resize
             losses["feature"] = feature_distance(
-                student.features, teacher.features, distance=self.feature.distance, resize=self.feature.resize
+                student.features, teacher.features, batch.mask, distance=distance, resize=resize
             )
         height, width = batch.pixels.shape[2:]
         canvas = batch.pixels.new_tensor([width, height, width, height])
