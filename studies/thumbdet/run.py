@@ -160,7 +160,7 @@ def finish_elsewhere(arm: Arm) -> str:
     folder = WORK / arm.key / "process"
     folder.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
-        command = [sys.executable, str(Path(__file__).resolve()), "--arm", arm.key]
+        command = [sys.executable, str(Path(__file__).resolve()), "--arm", arm.key, "--jobs", "1"]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "LOWRES_STUDY_OUTPUTS": str(OUTPUTS)}
         done = subprocess.run(command, stdout=file, stderr=file, env=environment, cwd=folder, check=False)
     lines = log.read_text().splitlines() or ["no output"]

@@ -15,6 +15,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+# DDP's reducer must not be the last to hold the group: it would join gloo's threads while it holds the interpreter's
+# lock, and one of them may be waiting for that lock to free its last tensor. On a busy machine a rank then never ends.
+_joined: list[dist.ProcessGroup] = []
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -45,6 +49,9 @@ def process_group(device: str, *, timeout_minutes: float = 120.0) -> Iterator[to
         torch.cuda.set_device(own)
     backend = "cpu:gloo,cuda:nccl" if own.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
+    group = dist.group.WORLD
+    assert group is not None
+    _joined.append(group)
     try:
         yield own
     finally:

@@ -22,8 +22,8 @@ def feature_distance(
 ) -> Float[Tensor, ""]:
     """Mean over levels of the distance of maps, finest first; both have the same channels level by level.
 
-    `mask` is true on the real pixels of the canvas; a position counts if any pixel under it is real, so that padding,
-    which is most of a batch of one wide and one tall image, teaches nothing.
+    `mask` is true on the real pixels of the canvas, a rectangle in its top left corner; a position counts if any pixel
+    under it is real, so that padding, which is most of a batch of one wide and one tall image, teaches nothing.
     `mse` with `resize="student"` is eq. 8: the student's map is brought to the teacher's size by linear interpolation,
     then squared differences are averaged. `resize="teacher"` shrinks the teacher's map to the student's size instead
     (area averages where it is larger). `normalised_mse` brings each map to zero mean and unit deviation per image and
@@ -41,8 +41,8 @@ def feature_distance(
             aligned, target = _resized(ours, theirs), theirs
         else:
             aligned, target = ours, _resized(theirs, ours)
-        height, width = target.shape[-2:]
-        real = F.adaptive_max_pool2d(mask[:, None].to(target.dtype), (int(height), int(width)))
+        # Content lies in the top left corner: the first pixel under a position, which is the nearest, tells.
+        real = F.interpolate(mask[:, None].to(target.dtype), size=target.shape[-2:], mode="nearest")
         losses.append(_DISTANCES[distance](aligned, target, real))
     return torch.stack(losses).mean()
 
