@@ -20,7 +20,7 @@ import torch
 from timing import describe_machine, write_json
 from torch.overrides import TorchFunctionMode
 
-from lowres.config import Params, load_params
+from lowres.config.params import Params, load_params
 from lowres.evaluation.cost import multiply_adds
 from lowres.models.build import build_detector, build_downsampler
 from lowres.models.downsamplers import IdentityDownsampler

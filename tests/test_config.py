@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from lowres.config import fingerprint, json_schema, load_params, parse_params
+from lowres.config.params import fingerprint, json_schema, load_params, parse_params
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
@@ -60,10 +60,10 @@ def test_the_experiment_in_force_parses():
         ("teacher.train.btach_size", 4, "teacher.train.btach_size: unknown key; did you mean batch_size?"),
         ("tacher", {}, "tacher: unknown key; did you mean teacher?"),
         ("distill.terms.logits", {"weight": 1}, "distill.terms.logits: unknown key; did you mean logit?"),
-        ("downsampler.ratio", 3, r"downsampler.learned.ratio: .*2 or 4 .got 3"),
+        ("downsampler.ratio", 3, r"downsampler.ratio: .*2 or 4 .got 3"),
         ("teacher.train.optimiser.lr", -1.0, "teacher.train.optimiser.lr: .*greater than 0"),
         ("teacher.train.steps", "many", "teacher.train.steps: .*integer"),
-        ("data.source.num_train", 0, "data.source.signs.num_train: .*greater than or equal to 1"),
+        ("data.source.num_train", 0, "data.source.num_train: .*greater than or equal to 1"),
         ("evaluate.split", "train", "evaluate.split: .*'val' or 'test'"),
         ("data.input.canvas_multiple_px", 33, "canvas_multiple_px: 33 is no multiple of downsampler.ratio 4"),
         ("distill.terms", {}, "at least one term is needed"),
@@ -112,3 +112,12 @@ def test_schema_for_editors_knows_every_section():
         "export",
         "report",
     }
+
+
+def test_sgd_states_its_momentum(values):
+    optimiser = values["teacher"]["train"]["optimiser"] | {"name": "sgd"}
+    with pytest.raises(ValueError, match=r"teacher.train.optimiser.momentum: missing"):
+        parse_params(changed(values, "teacher.train.optimiser", optimiser))
+    parse_params(changed(values, "teacher.train.optimiser", optimiser | {"momentum": 0.9, "nesterov": True}))
+    with pytest.raises(ValueError, match=r"optimiser.momentun: unknown key; did you mean momentum"):
+        parse_params(changed(values, "teacher.train.optimiser", optimiser | {"momentun": 0.9, "nesterov": True}))

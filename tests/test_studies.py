@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lowres.config import parse_params
+from lowres.config.params import parse_params
 
 STUDY = Path(__file__).parents[1] / "studies/thumbdet"
 

@@ -28,7 +28,7 @@ PARAMS = Path("params.yaml")
 @app.command()
 def prepare(params: ParamsFile = PARAMS) -> None:
     """Check a data source and pack its splits into shards."""
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import prepare as stage
 
     _say(stage.run(load_params(params).data, out_data=OUT / "data"))
@@ -38,7 +38,7 @@ def prepare(params: ParamsFile = PARAMS) -> None:
 def teacher(params: ParamsFile = PARAMS) -> None:
     """Train the full-resolution detector."""
     _several_gpus()
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import teacher as stage
 
     values = load_params(params)
@@ -59,7 +59,7 @@ def teacher(params: ParamsFile = PARAMS) -> None:
 def downsampler(params: ParamsFile = PARAMS) -> None:
     """Train the down-sampler alone (stage one)."""
     _several_gpus()
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import downsampler as stage
 
     values = load_params(params)
@@ -80,7 +80,7 @@ def downsampler(params: ParamsFile = PARAMS) -> None:
 def distill(params: ParamsFile = PARAMS) -> None:
     """Train the student under the frozen teacher (stage two)."""
     _several_gpus()
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import distill as stage
 
     values = load_params(params)
@@ -102,7 +102,7 @@ def distill(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def evaluate(params: ParamsFile = PARAMS) -> None:
     """Measure accuracy and cost of teacher and student."""
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import evaluate as stage
 
     values = load_params(params)
@@ -122,7 +122,7 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def export(params: ParamsFile = PARAMS) -> None:
     """Write the student as ONNX, from raw pixels to boxes, once it is proven equal."""
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import export as stage
 
     values = load_params(params)
@@ -143,7 +143,7 @@ def export(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def report(params: ParamsFile = PARAMS) -> None:
     """Write the page about this run."""
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import report as stage
 
     values = load_params(params)
@@ -163,7 +163,7 @@ def report(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def check(params: ParamsFile = PARAMS) -> None:
     """Dry run: build the models of a params file and take one step on random images."""
-    from lowres.config import load_params
+    from lowres.config.params import load_params
     from lowres.stages import check as stage
 
     losses = stage.run(load_params(params))
@@ -203,7 +203,7 @@ def benchmark(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
-    from lowres.config import json_schema
+    from lowres.config.params import json_schema
 
     print(json.dumps(json_schema(), indent=2))
 

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from lowres.config import load_params
+from lowres.config.params import load_params
 
 
 def presets_folder() -> Path:

@@ -28,7 +28,7 @@ from typing import Any
 from arms import NARROW, TERMS, Arm, all_arms
 from ruamel.yaml import YAML
 
-from lowres.config import fingerprint, parse_params
+from lowres.config.params import fingerprint, parse_params
 from lowres.data.truth import load_truth
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.cost import count_parameters, multiply_adds

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.stages.small import small_params
 
-from lowres.config import load_params, parse_params
+from lowres.config.params import load_params, parse_params
 from lowres.stages import check
 
 MOMENT = {"weight": 1.0, "deviation_weight": 0.1}

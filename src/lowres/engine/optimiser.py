@@ -37,9 +37,12 @@ def build_optimiser(
     norm_bias_weight_decay: float = 0.0,
     groups: Sequence[ParameterGroup] = (),
     betas: tuple[float, float] = (0.9, 0.999),
-    momentum: float = 0.9,
+    momentum: float = 0.0,
+    nesterov: bool = False,
 ) -> torch.optim.Optimizer:
-    """AdamW or SGD over what requires a gradient in `module`, which is the task (a frozen teacher drops out by itself).
+    """AdamW (with `betas`) or SGD (with `momentum` and `nesterov`) over what requires a gradient in `module`.
+
+    The module is the task; a frozen teacher in it drops out by itself.
 
     `norm_bias_weight_decay` is for parameters of at most one dimension (norm scales and shifts, biases). Each group
     of the optimiser holds its base rate as `initial_lr`, which a schedule multiplies.
@@ -77,7 +80,7 @@ def build_optimiser(
     if name == "adamw":
         return torch.optim.AdamW(parameter_groups, lr=lr, betas=betas, fused=True)
     if name == "sgd":
-        return torch.optim.SGD(parameter_groups, lr=lr, momentum=momentum, fused=True)
+        return torch.optim.SGD(parameter_groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
     raise ValueError(f"optimiser name is {name!r}; it must be adamw or sgd")
 
 

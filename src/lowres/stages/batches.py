@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from lowres.config import Input
+from lowres.config.data import Input
 from lowres.data.dataset import DetectionDataset
 from lowres.data.loader import EvalBatches
 from lowres.data.transforms import Resize, build_transforms

@@ -11,7 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from lowres.config import Input, LearnedDownsampler, Model, Params, Train
+from lowres.config.data import Input
+from lowres.config.detection import Model
+from lowres.config.downsampler import LearnedDownsampler
+from lowres.config.params import Params
+from lowres.config.training import Train
 from lowres.models.artifact import load_spec
 from lowres.models.build import build_detector, build_downsampler
 from lowres.models.downsamplers import IdentityDownsampler

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from lowres.config import Distill, DistillTerms, Input
+from lowres.config.data import Input
+from lowres.config.detection import Distill, DistillTerms
 from lowres.engine.distributed import current_ranks
 from lowres.models.artifact import DetectorSpec, build_from_spec, hf_config, load_detector, save_detector, sha256_of
 from lowres.models.build import build_detector

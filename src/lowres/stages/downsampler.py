@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lowres.config import Downsampler, Input, LearnedDownsampler, Train
+from lowres.config.data import Input
+from lowres.config.downsampler import Downsampler, LearnedDownsampler
+from lowres.config.training import Train
 from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_weights, save_weights

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lowres.config import Export, Input
+from lowres.config.data import Input
+from lowres.config.params import Export
 from lowres.data.dataset import DetectionDataset
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lowres.config import CocoSource as CocoConfig
-from lowres.config import Data, SignsSource
-from lowres.config import VocSource as VocConfig
+from lowres.config.data import CocoSource as CocoConfig
+from lowres.config.data import Data, SignsSource
+from lowres.config.data import VocSource as VocConfig
 from lowres.data.coco import CocoSource
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split

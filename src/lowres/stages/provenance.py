@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import lowres
-from lowres.config import fingerprint
+from lowres.config.params import fingerprint
 from lowres.data.shards import read_index
 
 # What decides a training's result: whole layers, and single files.

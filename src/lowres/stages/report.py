@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lowres.config import Report
+from lowres.config.params import Report
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader
 from lowres.data.truth import load_truth

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from lowres.config import Input, Teacher
+from lowres.config.data import Input
+from lowres.config.detection import Teacher
 from lowres.data.truth import category_ids, class_names
 from lowres.engine.distributed import current_ranks
 from lowres.models.artifact import DetectorSpec, hf_config, save_detector

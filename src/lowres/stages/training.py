@@ -13,7 +13,9 @@ import torch
 import transformers
 from torch import nn
 
-from lowres.config import Input, Train, fingerprint
+from lowres.config.data import Input
+from lowres.config.params import fingerprint
+from lowres.config.training import Train
 from lowres.data.dataset import DetectionDataset
 from lowres.data.loader import TrainBatches
 from lowres.data.transforms import Transform, build_transforms
@@ -117,15 +119,9 @@ def training_transforms(settings: Train, sizing: Input) -> Transform:
 
 def training_optimiser(task: nn.Module, settings: Train) -> torch.optim.Optimizer:
     """The optimiser over what learns in `task`."""
-    optimiser = settings.optimiser
-    return build_optimiser(
-        task,
-        name=optimiser.name,
-        lr=optimiser.lr,
-        weight_decay=optimiser.weight_decay,
-        norm_bias_weight_decay=optimiser.norm_bias_weight_decay,
-        groups=[ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in optimiser.groups],
-    )
+    values = settings.optimiser.model_dump(exclude={"groups"})
+    groups = [ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in settings.optimiser.groups]
+    return build_optimiser(task, **values, groups=groups)
 
 
 def training_schedule(settings: Train, total_steps: int) -> Schedule:

@@ -1,0 +1,86 @@
+"""The sections `teacher` and `distill` of a detector."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from lowres.config.base import Fraction, NotNegative, Positive, Strict
+from lowres.config.downsampler import MomentWeight, Weight
+from lowres.config.training import Train
+
+
+class Model(Strict):
+    """A detector of transformers: a family with its configuration, or pretrained weights."""
+
+    family: str | None
+    config: dict[str, Any]
+    pretrained: str | None
+    backbone_weights: str | None
+    train_backbone_norm: bool
+    fused_attention: bool
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Model":
+        if (self.family is None) == (self.pretrained is None):
+            raise ValueError("give either family or pretrained, and null for the other")
+        return self
+
+
+class Teacher(Strict):
+    """The full-resolution detector."""
+
+    model: Model
+    train: Train
+
+
+class LogitWeight(Strict):
+    """Eq. 6-7 after Algorithm 1."""
+
+    weight: NotNegative
+    alignment: Literal["index", "matched"]
+    form: Literal["softmax_kl", "sigmoid_kl"]
+    temperature: Positive
+    threshold: Fraction
+
+
+class FeatureWeight(Strict):
+    """Eq. 8."""
+
+    weight: NotNegative
+    distance: Literal["mse", "normalised_mse", "cosine"]
+    resize: Literal["student", "teacher"]
+
+
+class BoxWeight(Strict):
+    """The detector's box loss against the teacher's boxes."""
+
+    weight: NotNegative
+    alignment: Literal["index", "matched"]
+    threshold: Fraction
+
+
+class DistillTerms(Strict):
+    """Terms of eq. 10; a term that is absent is not computed."""
+
+    detection: Weight | None = None
+    moment: MomentWeight | None = None
+    logit: LogitWeight | None = None
+    feature: FeatureWeight | None = None
+    box: BoxWeight | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "DistillTerms":
+        if all(value is None for _, value in self):
+            raise ValueError("at least one term is needed; detection: {weight: 1} trains without a teacher")
+        return self
+
+
+class Distill(Strict):
+    """The student. `init` is scratch, teacher, or a folder with a trained model; `model` null means the teacher's."""
+
+    model: Model | None
+    init: str
+    stride_shift: Literal[0, 1, 2]
+    train_downsampler: bool
+    terms: DistillTerms
+    train: Train

@@ -1,0 +1,78 @@
+"""The section `downsampler`: what makes the thumbnail."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from lowres.config.base import Count, NotNegative, Strict
+from lowres.config.training import Train
+
+
+class MomentWeight(Strict):
+    """Eq. 5; `deviation_weight` is lambda."""
+
+    weight: NotNegative
+    deviation_weight: NotNegative
+
+
+class Weight(Strict):
+    """A term without settings of its own."""
+
+    weight: NotNegative
+
+
+class DownsamplerTerms(Strict):
+    """Terms of stage one; a term that is absent is not computed."""
+
+    moment: MomentWeight | None = None
+    bicubic: Weight | None = None
+
+
+class LearnedOptions(Strict):
+    """ThumbDet's module (`lowres.models.downsamplers.LearnedDownsampler` explains each)."""
+
+    layers: Literal[1, 2, 5]
+    hidden_channels: Count
+    bias: bool
+    final_relu: bool
+    skip: Literal["none", "bicubic", "bilinear", "area"]
+
+
+class NoOptions(Strict):
+    """Nothing to choose."""
+
+
+class LearnedDownsampler(Strict):
+    """A module that learns, and its training alone; `train` is null and `terms` {} where only the student trains it."""
+
+    kind: Literal["learned"]
+    ratio: Literal[2, 4]
+    options: LearnedOptions
+    terms: DownsamplerTerms
+    train: Train | None
+
+    @model_validator(mode="after")
+    def _terms_are_trained(self) -> "LearnedDownsampler":
+        named = [name for name, value in self.terms if value is not None]
+        if (self.train is None) != (not named):
+            raise ValueError("train and terms go together: both given, or train null and terms {}")
+        return self
+
+
+class FixedDownsampler(Strict):
+    """Interpolation, or none: nothing to train."""
+
+    kind: Literal["identity", "bicubic", "bilinear", "area"]
+    ratio: Literal[1, 2, 4]
+    options: NoOptions
+    terms: NoOptions
+    train: None
+
+    @model_validator(mode="after")
+    def _identity_keeps_the_size(self) -> "FixedDownsampler":
+        if (self.kind == "identity") != (self.ratio == 1):
+            raise ValueError(f"kind {self.kind} with ratio {self.ratio}: ratio 1 is kind identity, and the reverse")
+        return self
+
+
+Downsampler = LearnedDownsampler | FixedDownsampler

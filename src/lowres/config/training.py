@@ -1,0 +1,106 @@
+"""What every training needs: optimiser, schedule, averaging, length; `augment` is for detection."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
+
+
+class Augment(Strict):
+    """Joint augmentation of image and boxes (`lowres.data.transforms.build_transforms` explains each)."""
+
+    short_sides_px: list[Count] | None
+    flip_probability: Fraction
+    scale_jitter: tuple[Positive, Positive]
+    crop_probability: Fraction
+    crop_fraction: tuple[Positive, Positive]
+    min_visibility: Fraction
+    brightness: Fraction
+    contrast: Fraction
+    saturation: Fraction
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    mosaic_probability: Fraction
+    mosaic_scale: tuple[Positive, Positive]
+
+
+class Group(Strict):
+    """A parameter group: names that match the pattern learn `lr_factor` times as fast."""
+
+    match: str
+    lr_factor: NotNegative
+
+
+class AdamW(Strict):
+    """AdamW and its groups."""
+
+    name: Literal["adamw"]
+    lr: Positive
+    weight_decay: NotNegative
+    norm_bias_weight_decay: NotNegative
+    groups: list[Group]
+
+
+class Sgd(Strict):
+    """SGD with momentum, and its groups."""
+
+    name: Literal["sgd"]
+    lr: Positive
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    nesterov: bool
+    weight_decay: NotNegative
+    norm_bias_weight_decay: NotNegative
+    groups: list[Group]
+
+
+Optimiser = Annotated[AdamW | Sgd, Field(discriminator="name")]
+
+
+class Schedule(Strict):
+    """Learning-rate factor over the run: linear warm-up, then flat, cosine, flat then cosine, or steps."""
+
+    kind: Literal["flat", "cosine", "flat_cosine", "step"]
+    warmup_steps: NotNegativeInt
+    final_factor: Fraction
+    flat_fraction: Fraction
+    drop_fractions: list[Fraction]
+    drop_factor: Fraction
+
+
+class Ema(Strict):
+    """Moving average of the weights, which is then what is evaluated and shipped."""
+
+    decay: Annotated[float, Field(ge=0, lt=1)]
+    warmup_steps: NotNegativeInt
+
+
+class Train(Strict):
+    """One training; `steps` or `epochs` is null."""
+
+    seed: NotNegativeInt
+    steps: Count | None
+    epochs: Positive | None
+    batch_size: Count
+    accumulate: Count
+    optimiser: Optimiser
+    schedule: Schedule
+    clip_norm: Positive | None
+    ema: Ema | None
+    precision: Literal["auto", "float32", "bfloat16"]
+    channels_last: bool
+    evaluate_every_steps: Count | None
+    checkpoint_minutes: Positive
+    num_workers: NotNegativeInt
+    augment: Augment
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> "Train":
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate {self.accumulate} does not divide batch_size {self.batch_size}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Train":
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs, and null for the other")
+        return self
