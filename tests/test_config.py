@@ -104,6 +104,7 @@ def test_fingerprint_depends_on_values_and_not_on_order():
 
 def test_schema_for_editors_knows_every_section():
     assert set(json_schema()["properties"]) == {
+        "task",
         "data",
         "teacher",
         "downsampler",

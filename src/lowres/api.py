@@ -20,7 +20,7 @@ from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.machine import machine_facts
 from lowres.export.runtime import OnnxDetector
-from lowres.models.artifact import DetectorSpec, load_detector
+from lowres.models.artifact import ModelSpec, load_detector
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
 from lowres.stages.cost import Decoded, as_used, detect_image, detector_latency, detector_memory, sized
@@ -47,7 +47,7 @@ class TorchDetector:
 
     folder: Path
     model: ThumbnailDetector
-    spec: DetectorSpec
+    spec: ModelSpec
 
     @property
     def class_names(self) -> list[str]:

@@ -45,6 +45,7 @@ def teacher(params: ParamsFile = PARAMS) -> None:
     with _ranks():
         _say(
             stage.run(
+                values.task,
                 values.teacher,
                 values.data.input,
                 data=OUT / "data",
@@ -66,6 +67,7 @@ def downsampler(params: ParamsFile = PARAMS) -> None:
     with _ranks():
         _say(
             stage.run(
+                values.task,
                 values.downsampler,
                 values.data.input,
                 data=OUT / "data",
@@ -87,6 +89,7 @@ def distill(params: ParamsFile = PARAMS) -> None:
     with _ranks():
         _say(
             stage.run(
+                values.task,
                 values.distill,
                 values.data.input,
                 data=OUT / "data",

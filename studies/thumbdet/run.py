@@ -99,6 +99,7 @@ def run_arm(arm: Arm) -> dict[str, Any]:
     work = WORK / arm.key
     began = time.monotonic()
     downsampler.run(
+        params.task,
         params.downsampler,
         sizing,
         data=DATA,
@@ -107,6 +108,7 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         out_history=work / "history/downsampler",
     )
     trained = distill.run(
+        params.task,
         params.distill,
         sizing,
         data=DATA,

@@ -3,7 +3,7 @@ import torch
 from tests.models.tiny import FAMILIES
 from torch.nn import functional as F
 
-from lowres.models.artifact import hf_config
+from lowres.models.assemble import hf_config
 from lowres.models.build import build_detector
 from lowres.models.cpu_attention import NAME
 

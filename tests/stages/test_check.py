@@ -39,8 +39,8 @@ def test_a_preset_builds_and_takes_a_step(name):
             },
             "none depends on anything that learns",
         ),
-        ({"downsampler.options.lyers": 2}, "downsampler.learned.options.lyers: unknown key; did you mean layers?"),
-        ({"downsampler.options.skip": "foo"}, "downsampler.learned.options.skip: Input should be 'none', 'bicubic'"),
+        ({"downsampler.options.lyers": 2}, "downsampler.options.lyers: unknown key; did you mean layers?"),
+        ({"downsampler.options.skip": "foo"}, "downsampler.options.skip: Input should be 'none', 'bicubic'"),
     ],
 )
 def test_what_would_fail_later_fails_here(change, message):

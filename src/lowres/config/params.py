@@ -49,8 +49,9 @@ class Report(Strict):
 
 
 class Params(Strict):
-    """All of params.yaml."""
+    """All of params.yaml; `task` says what the models do."""
 
+    task: Literal["detection"]
     data: Data
     teacher: Teacher
     downsampler: Annotated[Downsampler, Field(discriminator="kind")]

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from lowres.engine.batch import TrainingBatch
 from lowres.engine.checkpoint import newest_intact, read_checkpoint, save_checkpoint, write_atomically
 from lowres.engine.distributed import current_ranks, from_main, gather_rows, no_sync, touch, wrap
 from lowres.engine.ema import Ema
@@ -30,7 +31,6 @@ from lowres.engine.seeds import seed_evaluation, seed_step
 from lowres.engine.signals import catch_stop_signals, received_signal, stop_requested
 from lowres.engine.state import Best, TrainState, snapshot
 from lowres.engine.weighting import check_keys, weighted_total
-from lowres.records import Batch
 
 BEST = "best.safetensors"
 Metrics = Mapping[str, float | None]
@@ -58,7 +58,7 @@ def train(
     task: nn.Module,
     model: nn.Module,
     weights: Mapping[str, float],
-    batches: Callable[[int], Iterable[Batch]],
+    batches: Callable[[int], Iterable[TrainingBatch]],
     total_steps: int,
     optimiser: torch.optim.Optimizer,
     schedule: Schedule,

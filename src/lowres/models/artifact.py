@@ -1,6 +1,6 @@
-"""A trained detector as a folder: weights, what they are, and how to feed them.
+"""A trained model as a folder: weights, what they are, and how to feed them.
 
-`model.safetensors` (with its sha256 beside it) and `config.json`. The configuration holds all that `load_detector`
+`model.safetensors` (with its sha256 beside it) and `config.json`. The configuration holds all that `load_model`
 needs; no pickled code, no import by name from a file.
 """
 
@@ -14,61 +14,44 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from lowres.models.build import build_detector, build_downsampler
-from lowres.models.detr import DetrDetector
+from lowres.models.assemble import ThumbnailModel, assemble
+from lowres.models.build import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
-class DetectorSpec:
-    """All that is known of a trained detector beside its weights.
+class ModelSpec:
+    """All that is known of a trained model beside its weights.
 
-    `input` says how images are sized before the model (`lowres.data.transforms`); `category_ids` are the data set's
-    official ids in the order of `class_names`; `provenance` is free: data md5, config hash, commit, metrics.
+    `task` names what it does and `network` how it is built (`lowres.models.assemble`); `input` says how images are
+    sized before it (`lowres.data.transforms`); `category_ids` are the data set's official ids in the order of
+    `class_names`; `provenance` is free: data md5, config hash, commit, metrics.
     """
 
+    task: str
+    network: dict[str, Any]
     class_names: list[str]
     category_ids: list[int]
-    family: str
-    hf_config: dict[str, Any]
-    stride_shift: int
-    train_backbone_norm: bool
     downsampler: dict[str, Any]
     input: dict[str, Any]
-    fused_attention: bool = True
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def build_from_spec(spec: DetectorSpec) -> ThumbnailDetector:
+def build_from_spec(spec: ModelSpec) -> ThumbnailModel:
     """The model that a specification describes, with random weights."""
-    config = {
-        name: value for name, value in spec.hf_config.items() if name not in ("model_type", "id2label", "label2id")
-    }
-    detector = build_detector(
-        family=spec.family,
-        config=config,
-        class_names=spec.class_names,
-        train_backbone_norm=spec.train_backbone_norm,
-        stride_shift=spec.stride_shift,
-        fused_attention=spec.fused_attention,
-    )
-    return ThumbnailDetector(build_downsampler(**spec.downsampler), detector)
+    module = build_downsampler(**spec.downsampler)
+    return assemble(task=spec.task, downsampler=module, network=spec.network, class_names=spec.class_names)
 
 
-def hf_config(detector: DetrDetector) -> dict[str, Any]:
-    """The library's configuration of a detector as plain data."""
-    return json.loads(detector.hf.config.to_json_string(use_diff=False))
-
-
-def save_detector(folder: Path, model: ThumbnailDetector, spec: DetectorSpec) -> None:
+def save_model(folder: Path, model: nn.Module, spec: ModelSpec) -> None:
     """Write weights, their sha256 and the specification into a folder that exists."""
     save_weights(folder / "model.safetensors", model)
     (folder / "config.json").write_text(json.dumps({"format": FORMAT, **asdict(spec)}, indent=2) + "\n")
 
 
-def load_detector(folder: Path) -> tuple[ThumbnailDetector, DetectorSpec]:
+def load_model(folder: Path) -> tuple[ThumbnailModel, ModelSpec]:
     """Model in eval mode and its specification; ValueError for a missing, foreign or damaged folder."""
     spec = load_spec(folder)
     model = build_from_spec(spec)
@@ -76,7 +59,15 @@ def load_detector(folder: Path) -> tuple[ThumbnailDetector, DetectorSpec]:
     return model.eval(), spec
 
 
-def load_spec(folder: Path) -> DetectorSpec:
+def load_detector(folder: Path) -> tuple[ThumbnailDetector, ModelSpec]:
+    """Like `load_model`, where only a detector will do; ValueError for a model of another task."""
+    model, spec = load_model(folder)
+    if not isinstance(model, ThumbnailDetector):
+        raise ValueError(f"{folder}: a model for {spec.task}; this needs a detector")
+    return model, spec
+
+
+def load_spec(folder: Path) -> ModelSpec:
     """The specification alone."""
     path = folder / "config.json"
     if not path.is_file():
@@ -84,8 +75,8 @@ def load_spec(folder: Path) -> DetectorSpec:
     try:
         values = json.loads(path.read_text())
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise ValueError(f"{path}: not a lowres model of format {FORMAT}")
-        return DetectorSpec(**values)
+            raise ValueError(f"{path}: not a lowres model of format {FORMAT}; train it anew")
+        return ModelSpec(**values)
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
         raise ValueError(f"{path}: damaged: {error}") from error
 

@@ -27,6 +27,11 @@ class ThumbnailDetector(nn.Module):
         return int(self.downsampler.ratio)  # pyright: ignore[reportArgumentType]
 
     @property
+    def network(self) -> nn.Module:
+        """What follows the down-sampler."""
+        return self.detector
+
+    @property
     def num_classes(self) -> int:
         """Number of object classes."""
         return self.detector.num_classes

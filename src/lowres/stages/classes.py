@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from lowres.data.truth import class_names
-from lowres.models.artifact import DetectorSpec
+from lowres.models.artifact import ModelSpec
 
 
-def require_same_classes(spec: DetectorSpec, folder: Path, split: Path) -> None:
+def require_same_classes(spec: ModelSpec, folder: Path, split: Path) -> None:
     """ValueError where the model in `folder` knows other classes than the split, or the same in another order."""
     known, present = spec.class_names, class_names(split)
     if known == present:

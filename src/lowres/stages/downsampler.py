@@ -18,13 +18,22 @@ from lowres.models.artifact import load_weights, save_weights
 from lowres.models.build import build_downsampler
 from lowres.models.downsamplers import FixedDownsampler
 from lowres.stages.batches import choose_device, eval_batches
+from lowres.stages.kits.choose import kit_of
+from lowres.stages.kits.kit import Kit
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.training import train_task, write_history
 from lowres.tasks.downsampling import DownsamplingTask
 
 
 def run(
-    downsampler: Downsampler, sizing: Input, *, data: Path, out_model: Path, out_metrics: Path, out_history: Path
+    task_name: str,
+    downsampler: Downsampler,
+    sizing: Input,
+    *,
+    data: Path,
+    out_model: Path,
+    out_metrics: Path,
+    out_history: Path,
 ) -> dict[str, Any]:
     """Train the module on its terms and write it, with some thumbnails to look at beside bicubic ones."""
     spec = {"kind": downsampler.kind, "ratio": downsampler.ratio, **downsampler.options.model_dump()}
@@ -34,7 +43,7 @@ def run(
     metrics: dict[str, Any] = {"trained_steps": 0}
     result = None
     if isinstance(downsampler, LearnedDownsampler) and settings is not None:
-        result, metrics = _train(module, downsampler, settings, sizing, data)
+        result, metrics = _train(kit_of(task_name), module, downsampler, settings, sizing, data)
     if not current_ranks().is_main:
         return {}
     with whole_folder(out_history) as folder:
@@ -50,11 +59,12 @@ def run(
 
 
 def _train(
-    module: nn.Module, downsampler: LearnedDownsampler, settings: Train, sizing: Input, data: Path
+    kit: Kit, module: nn.Module, downsampler: LearnedDownsampler, settings: Train, sizing: Input, data: Path
 ) -> tuple[TrainResult, dict[str, Any]]:
     moment = downsampler.terms.moment
     weights = {name: term.weight for name, term in downsampler.terms if term is not None}
     result = train_task(
+        kit,
         task=DownsamplingTask(module, terms=set(weights), deviation_weight=moment.deviation_weight if moment else 0.0),
         model=module,
         weights=weights,

@@ -22,7 +22,7 @@ from lowres.evaluation.cost import count_parameters
 from lowres.export.model_card import write_model_card
 from lowres.export.onnx import export_verified
 from lowres.export.parity import ParityLimits, ParityReport
-from lowres.models.artifact import DetectorSpec, load_detector
+from lowres.models.artifact import ModelSpec, load_detector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.classes import require_same_classes
 from lowres.stages.cost import sized
@@ -96,7 +96,7 @@ def _samples(split: Path, sizing: Input, count: int) -> Iterator[tuple[int, np.n
 
 
 def _ap(
-    found: list[ImageDetections], truth: list[ImageTruth], split: Path, sizing: Input, spec: DetectorSpec
+    found: list[ImageDetections], truth: list[ImageTruth], split: Path, sizing: Input, spec: ModelSpec
 ) -> float | None:
     """AP with detections in pixels of the sized images: the truth is sized alike."""
     dataset = DetectionDataset(split, build_transforms(short_side_px=1), seed=0, verify=False)
@@ -120,7 +120,7 @@ def _ap(
 
 
 def _card(
-    spec: DetectorSpec,
+    spec: ModelSpec,
     sizing: Input,
     parameters: int,
     report: ParityReport,
@@ -134,17 +134,17 @@ def _card(
     metrics = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
     machine = details["machine"]
     return {
-        "name": f"{spec.family} that reads thumbnails, {ratio}x",
+        "name": f"{spec.network['family']} that reads thumbnails, {ratio}x",
         "summary": (
             f"An object detector that shrinks its input {ratio}x ({spec.downsampler['kind']} down-sampler inside), "
             "trained under a full-resolution teacher."
         ),
         "model": {
-            "family": spec.family,
+            "family": spec.network["family"],
             "parameters": parameters,
             "ratio": ratio,
             "downsampler": ", ".join(f"{key} {value}" for key, value in spec.downsampler.items()),
-            "stride_shift": spec.stride_shift,
+            "stride_shift": spec.network["stride_shift"],
             "class_names": spec.class_names,
             "canvas_multiple_px": sizing.canvas_multiple_px,
             "max_detections": 100,

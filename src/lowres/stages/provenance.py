@@ -11,7 +11,11 @@ from lowres.data.shards import read_index
 
 # What decides a training's result: whole layers, and single files.
 CODE = ("ops", "models", "tasks", "engine", "data", "evaluation")
-FILES = ("records.py", *(f"stages/{name}.py" for name in ("batches", "distill", "downsampler", "teacher", "training")))
+FILES = (
+    "records.py",
+    *(f"stages/{name}.py" for name in ("batches", "distill", "downsampler", "teacher", "training")),
+    *(f"stages/kits/{name}.py" for name in ("kit", "detection")),
+)
 
 
 def provenance(params_file: Path, data: Path) -> dict[str, Any]:

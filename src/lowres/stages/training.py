@@ -5,7 +5,7 @@ import importlib.util
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,12 @@ from torch import nn
 from lowres.config.data import Input
 from lowres.config.params import fingerprint
 from lowres.config.training import Train
-from lowres.data.dataset import DetectionDataset
-from lowres.data.loader import TrainBatches
-from lowres.data.transforms import Transform, build_transforms
-from lowres.data.truth import load_truth
-from lowres.engine.distributed import current_ranks
 from lowres.engine.optimiser import ParameterGroup, build_optimiser
 from lowres.engine.schedule import Schedule, build_schedule
-from lowres.engine.signals import stop_requested
 from lowres.engine.train import TrainResult, train
-from lowres.evaluation.coco import evaluate_detections
 from lowres.models.artifact import sha256_of
-from lowres.models.thumbnail import ThumbnailDetector
-from lowres.stages.batches import eval_batches
+from lowres.stages.kits.kit import Kit
 from lowres.stages.provenance import code_identity, data_identity
-from lowres.tasks.detect import detect_batches
 
 RUNS = Path(".lowres/runs")
 
@@ -38,6 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def train_task(
+    kit: Kit,
     *,
     task: nn.Module,
     model: nn.Module,
@@ -50,41 +42,22 @@ def train_task(
     device: torch.device,
     validate: bool,
 ) -> TrainResult:
-    """Train `task` on the train split of `data`, choosing by AP on its val split where `validate`.
+    """Train `task` on the train split of `data`, choosing by its val split where `validate`.
 
     Checkpoints live in a folder named after all that decides the result: `identity` (what the caller adds: its
     section, its
     inputs' hashes), the data, the code of the layers that train. So the same work resumes and other work starts
     afresh.
     """
-    ranks = current_ranks()
-    augment = settings.augment
-    dataset = DetectionDataset(data / "train", training_transforms(settings, sizing), seed=settings.seed)
-    total_steps = settings.steps or math.ceil((settings.epochs or 0) * len(dataset) / settings.batch_size)
-    micro_batch = settings.batch_size // settings.accumulate
-
-    def batches(start: int):
-        source = TrainBatches(
-            dataset,
-            batch_size=micro_batch,
-            seed=settings.seed,
-            size_divisor=sizing.canvas_multiple_px,
-            short_sides_px=augment.short_sides_px,
-            num_workers=settings.num_workers,
-            pin_memory=device.type == "cuda",
-            rank=ranks.rank,
-            world_size=ranks.world,
-            start_step=start,
-        )
-        for _, batch in source:
-            yield batch
-
+    source = kit.training_data(data / "train", settings, sizing, device=device)
+    total_steps = settings.steps or math.ceil((settings.epochs or 0) * source.num_images / settings.batch_size)
+    steps_per_epoch = max(1, source.num_images // settings.batch_size)
     key = fingerprint(identity, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
     return train(
         task=task,
         model=model,
         weights=weights,
-        batches=batches,
+        batches=source.batches,
         total_steps=total_steps,
         optimiser=training_optimiser(task, settings),
         schedule=training_schedule(settings, total_steps),
@@ -92,8 +65,9 @@ def train_task(
         fingerprint=key,
         seed=settings.seed,
         device=device,
-        evaluate=validator(data / "val", sizing, device=device) if validate else None,
-        evaluate_every=settings.evaluate_every_steps or max(1, len(dataset) // settings.batch_size),
+        evaluate=kit.validator(data / "val", sizing, device=device) if validate else None,
+        evaluate_every=settings.evaluate_every_steps or steps_per_epoch,
+        select_by=kit.select_by,
         ema_decay=settings.ema.decay if settings.ema else None,
         ema_warmup_steps=settings.ema.warmup_steps if settings.ema else 0,
         clip_norm=settings.clip_norm,
@@ -101,19 +75,9 @@ def train_task(
         precision=settings.precision,
         channels_last=settings.channels_last,
         checkpoint_minutes=settings.checkpoint_minutes,
-        steps_per_epoch=max(1, len(dataset) // settings.batch_size),
+        steps_per_epoch=steps_per_epoch,
         dvclive_folder=_dvclive_folder(RUNS / f"{label}-{key}"),
         label=label,
-    )
-
-
-def training_transforms(settings: Train, sizing: Input) -> Transform:
-    """Resizing and augmentation."""
-    return build_transforms(
-        short_side_px=sizing.short_side_px,
-        long_side_px=sizing.long_side_px,
-        stretch=sizing.stretch,
-        **settings.augment.model_dump(exclude={"short_sides_px"}),
     )
 
 
@@ -153,25 +117,6 @@ def _dvclive_folder(run: Path) -> Path | None:
         log.info("DVCLive is not installed: scalars go to history.jsonl alone")
         return None
     return run / "dvclive"
-
-
-def validator(
-    split: Path, sizing: Input, *, device: torch.device, batch_size: int = 16
-) -> Callable[[nn.Module], dict[str, float | None]]:
-    """A function from a detector to its main metrics on a split."""
-    truth = load_truth(split)
-    names = DetectionDataset(split, build_transforms(short_side_px=1), seed=0, verify=False).class_names
-
-    def evaluate(model: nn.Module) -> dict[str, float | None]:
-        assert isinstance(model, ThumbnailDetector)
-        batches = eval_batches(split, sizing, batch_size=batch_size)
-        found = detect_batches(model, batches, max_detections=100, device=device, stop=stop_requested)
-        if stop_requested():
-            return {"ap": None}
-        metrics = evaluate_detections(truth, found, class_names=names)
-        return {name: getattr(metrics, name) for name in ("ap", "ap50", "ap_small", "ap_medium", "ap_large")}
-
-    return evaluate
 
 
 def write_history(folder: Path, result: TrainResult) -> None:

@@ -1,0 +1,54 @@
+"""A classifier that sees only thumbnails, brought back to the size that its network wants (DFD, sections 2.2 and 3.1).
+
+Called like a classifier on full-resolution pixels. Inside: down-sampler, interpolation back up, then the network. With
+the identity down-sampler and `restore="none"` it is the full-resolution classifier itself.
+"""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lowres.models.classifiers import Classifier, ClassifierOutput
+
+Restore = Literal["none", "bilinear", "bicubic"]
+
+
+class ThumbnailClassifier(nn.Module):
+    """Down-sampler and classifier as one module; `ratio` is input side over thumbnail side.
+
+    `restore` is how the thumbnail is enlarged by the ratio before the network; the paper enlarges (it does not say by
+    which interpolation), `none` gives the network the thumbnail itself. Bicubic overshoots are cut to [0, 1].
+    """
+
+    def __init__(self, downsampler: nn.Module, classifier: Classifier, *, restore: Restore) -> None:
+        super().__init__()
+        self.downsampler = downsampler
+        self.classifier = classifier
+        self.restore: Restore = restore
+
+    @property
+    def ratio(self) -> int:
+        """Input side over thumbnail side."""
+        return int(self.downsampler.ratio)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def network(self) -> nn.Module:
+        """What follows the down-sampler."""
+        return self.classifier
+
+    def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> ClassifierOutput:
+        """Classify by the thumbnail of pixels in [0, 1]; sides are multiples of the ratio."""
+        return self.classify_thumbnail(self.downsampler(pixels))
+
+    def classify_thumbnail(self, thumbnail: Float[Tensor, "b 3 i j"]) -> ClassifierOutput:
+        """The part after the down-sampler: for callers that need the thumbnail as well."""
+        return self.classifier(self.enlarged(thumbnail))
+
+    def enlarged(self, thumbnail: Float[Tensor, "b 3 i j"]) -> Float[Tensor, "b 3 h w"]:
+        """What the network reads: the thumbnail, brought back to the input's size where `restore` says so."""
+        if self.restore == "none" or self.ratio == 1:
+            return thumbnail
+        large = F.interpolate(thumbnail, scale_factor=self.ratio, mode=self.restore, align_corners=False)
+        return large.clamp(0, 1) if self.restore == "bicubic" else large

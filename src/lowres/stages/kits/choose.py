@@ -1,0 +1,13 @@
+"""From the name of a task to its kit: the one place where the stages' tasks are listed."""
+
+from lowres.stages.kits.detection import DetectionKit
+from lowres.stages.kits.kit import Kit
+
+_KITS: dict[str, Kit] = {"detection": DetectionKit()}
+
+
+def kit_of(task: str) -> Kit:
+    """The kit of a task; ValueError for an unknown name."""
+    if task not in _KITS:
+        raise ValueError(f"task: {task!r} unknown; use one of {', '.join(_KITS)}")
+    return _KITS[task]
