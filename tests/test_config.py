@@ -102,17 +102,20 @@ def test_fingerprint_depends_on_values_and_not_on_order():
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
 
 
-def test_schema_for_editors_knows_every_section():
-    assert set(json_schema()["properties"]) == {
-        "task",
-        "data",
-        "teacher",
-        "downsampler",
-        "distill",
-        "evaluate",
-        "export",
-        "report",
-    }
+def test_schema_for_editors_knows_every_section_of_every_task():
+    schema = json_schema()
+    sections = {"task", "data", "teacher", "downsampler", "distill", "evaluate", "export", "report"}
+    tasks = [schema["$defs"][branch["$ref"].rsplit("/", 1)[-1]] for branch in schema["oneOf"]]
+    assert {task["properties"]["task"]["const"] for task in tasks} == {"detection", "classification"}
+    assert all(set(task["properties"]) == sections for task in tasks)
+
+
+def test_a_file_that_does_not_say_its_task_is_told_so(values):
+    del values["task"]
+    with pytest.raises(ValueError, match="params: task: missing"):
+        parse_params(values)
+    with pytest.raises(ValueError, match="params: task: 'detecton' is none of 'detection', 'classification'"):
+        parse_params(values | {"task": "detecton"})
 
 
 def test_sgd_states_its_momentum(values):

@@ -91,3 +91,30 @@ class Batch:
 
     def __len__(self) -> int:
         return self.pixels.shape[0]
+
+
+@dataclass
+class LabelledImages:
+    """Images of one step of a classifier, all of one size, each of one class.
+
+    `pixels` is float32 [b, 3, h, w] in [0, 1], RGB; `labels` int64 [b]; `image_ids` int64 [b].
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    image_ids: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """Bool [b, h, w], true everywhere: there is no padding."""
+        return self.pixels.new_ones((len(self), *self.pixels.shape[2:]), dtype=torch.bool)
+
+    def to(self, device: torch.device | str, *, channels_last: bool = False) -> "LabelledImages":
+        """The same images on a device, their pixels optionally in channels-last memory order."""
+        pixels = self.pixels.to(device, non_blocking=True)
+        if channels_last:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return LabelledImages(pixels=pixels, labels=self.labels.to(device, non_blocking=True), image_ids=self.image_ids)
+
+    def __len__(self) -> int:
+        return self.pixels.shape[0]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lowres.config.base import Count, Fraction, NotNegativeInt, Strict
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Strict
 
 
 class SignsSource(Strict):
@@ -53,6 +53,54 @@ class VocSource(Strict):
     test: VocSplit | None
 
 
+class Cifar10Source(Strict):
+    """CIFAR-10 in its official binary layout; `num_val` images of train are held out, alike per class."""
+
+    kind: Literal["cifar10"]
+    root: str
+    num_val: Count
+    seed: NotNegativeInt
+
+
+class MosaicSource(Strict):
+    """Small images as tiles of lossless mosaics, with labels.json; `num_val` images of train are held out."""
+
+    kind: Literal["mosaics"]
+    root: str
+    num_val: Count
+    seed: NotNegativeInt
+
+
+class SvhnSource(Strict):
+    """SVHN's cropped digits (train_32x32.mat, test_32x32.mat); `num_val` images of train are held out."""
+
+    kind: Literal["svhn"]
+    root: str
+    num_val: Count
+    seed: NotNegativeInt
+
+
+class FolderSource(Strict):
+    """Images in `root`/SPLIT/CLASS for the splits train, val and, where it exists, test."""
+
+    kind: Literal["class_folders"]
+    root: str
+
+
+class SignCropsSource(Strict):
+    """Crops of the embedded data set's signs; `signs` says how it is rendered.
+
+    A crop is a square around a sign whose long side is `min_side_px` or more in the image, larger by `margin_fraction`
+    on each side, scaled to `side_px`.
+    """
+
+    kind: Literal["sign_crops"]
+    signs: SignsSource
+    min_side_px: Count
+    margin_fraction: NotNegative
+    side_px: Count
+
+
 class Input(Strict):
     """How images are sized before the model.
 
@@ -76,7 +124,17 @@ class Input(Strict):
 class Data(Strict):
     """What prepare reads, and how every later stage sees it."""
 
-    source: Annotated[SignsSource | CocoSource | VocSource, Field(discriminator="kind")]
+    source: Annotated[
+        SignsSource
+        | CocoSource
+        | VocSource
+        | Cifar10Source
+        | MosaicSource
+        | SvhnSource
+        | FolderSource
+        | SignCropsSource,
+        Field(discriminator="kind"),
+    ]
     input: Input
     max_bad_fraction: Fraction
     min_side_px: Count

@@ -1,12 +1,12 @@
-"""The sections `teacher` and `distill` of a detector."""
+"""The sections of params.yaml that are a detector's own."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from lowres.config.base import Fraction, NotNegative, Positive, Strict
+from lowres.config.base import Count, Fraction, NotNegative, Positive, Strict
 from lowres.config.downsampler import MomentWeight, Weight
-from lowres.config.training import Train
+from lowres.config.training import Training
 
 
 class Model(Strict):
@@ -24,6 +24,29 @@ class Model(Strict):
         if (self.family is None) == (self.pretrained is None):
             raise ValueError("give either family or pretrained, and null for the other")
         return self
+
+
+class Augment(Strict):
+    """Joint augmentation of image and boxes (`lowres.data.transforms.build_transforms` explains each)."""
+
+    short_sides_px: list[Count] | None
+    flip_probability: Fraction
+    scale_jitter: tuple[Positive, Positive]
+    crop_probability: Fraction
+    crop_fraction: tuple[Positive, Positive]
+    min_visibility: Fraction
+    brightness: Fraction
+    contrast: Fraction
+    saturation: Fraction
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    mosaic_probability: Fraction
+    mosaic_scale: tuple[Positive, Positive]
+
+
+class Train(Training):
+    """A training on images with boxes."""
+
+    augment: Augment
 
 
 class Teacher(Strict):
@@ -84,3 +107,23 @@ class Distill(Strict):
     train_downsampler: bool
     terms: DistillTerms
     train: Train
+
+
+class Evaluate(Strict):
+    """What is measured, on which split."""
+
+    split: Literal["val", "test"]
+    max_detections: Count
+    batch_size: Count
+    latency_repeats: Count
+    score_threshold: Fraction
+
+
+class Export(Strict):
+    """ONNX and its parity with PyTorch."""
+
+    opset: Annotated[int, Field(ge=17, le=21)]
+    parity_images: Count
+    max_box_difference_px: Positive
+    max_score_difference: Positive
+    max_ap_difference: NotNegative

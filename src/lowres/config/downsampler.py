@@ -1,11 +1,13 @@
 """The section `downsampler`: what makes the thumbnail."""
 
-from typing import Literal
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import model_validator
 
 from lowres.config.base import Count, NotNegative, Strict
-from lowres.config.training import Train
+from lowres.config.training import Training
+
+T = TypeVar("T", bound=Training)
 
 
 class MomentWeight(Strict):
@@ -42,17 +44,20 @@ class NoOptions(Strict):
     """Nothing to choose."""
 
 
-class LearnedDownsampler(Strict):
-    """A module that learns, and its training alone; `train` is null and `terms` {} where only the student trains it."""
+class LearnedDownsampler(Strict, Generic[T]):
+    """A module that learns, and its training alone, in the form of the task.
+
+    `train` is null and `terms` {} where only the student trains it.
+    """
 
     kind: Literal["learned"]
     ratio: Literal[2, 4]
     options: LearnedOptions
     terms: DownsamplerTerms
-    train: Train | None
+    train: T | None
 
     @model_validator(mode="after")
-    def _terms_are_trained(self) -> "LearnedDownsampler":
+    def _terms_are_trained(self) -> Self:
         named = [name for name, value in self.terms if value is not None]
         if (self.train is None) != (not named):
             raise ValueError("train and terms go together: both given, or train null and terms {}")
@@ -75,4 +80,4 @@ class FixedDownsampler(Strict):
         return self
 
 
-Downsampler = LearnedDownsampler | FixedDownsampler
+Downsampler = LearnedDownsampler[Any] | FixedDownsampler

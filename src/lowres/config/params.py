@@ -11,34 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from lowres.config.base import Count, Fraction, NotNegative, Positive, Strict
+from lowres.config import classification, detection
+from lowres.config.base import Strict
 from lowres.config.data import Data
-from lowres.config.detection import Distill, Teacher
-from lowres.config.downsampler import Downsampler
-
-
-class Evaluate(Strict):
-    """What is measured, on which split."""
-
-    split: Literal["val", "test"]
-    max_detections: Count
-    batch_size: Count
-    latency_repeats: Count
-    score_threshold: Fraction
-
-
-class Export(Strict):
-    """ONNX and its parity with PyTorch."""
-
-    opset: Annotated[int, Field(ge=17, le=21)]
-    parity_images: Count
-    max_box_difference_px: Positive
-    max_score_difference: Positive
-    max_ap_difference: NotNegative
+from lowres.config.downsampler import FixedDownsampler, LearnedDownsampler
 
 
 class Report(Strict):
@@ -48,24 +28,60 @@ class Report(Strict):
     num_examples: Annotated[int, Field(ge=1, le=12)]
 
 
-class Params(Strict):
-    """All of params.yaml; `task` says what the models do."""
+class DetectionParams(Strict):
+    """All of params.yaml for detectors."""
 
     task: Literal["detection"]
     data: Data
-    teacher: Teacher
-    downsampler: Annotated[Downsampler, Field(discriminator="kind")]
-    distill: Distill
-    evaluate: Evaluate
-    export: Export
+    teacher: detection.Teacher
+    downsampler: Annotated[LearnedDownsampler[detection.Train] | FixedDownsampler, Field(discriminator="kind")]
+    distill: detection.Distill
+    evaluate: detection.Evaluate
+    export: detection.Export
     report: Report
 
     @model_validator(mode="after")
-    def _canvas_fits_ratio(self) -> "Params":
-        multiple, ratio = self.data.input.canvas_multiple_px, self.downsampler.ratio
-        if multiple % ratio:
-            raise ValueError(f"data.input.canvas_multiple_px: {multiple} is no multiple of downsampler.ratio {ratio}")
+    def _canvas_fits_ratio(self) -> "DetectionParams":
+        _check_canvas(self.data, self.downsampler.ratio)
         return self
+
+
+class ClassificationParams(Strict):
+    """All of params.yaml for classifiers."""
+
+    task: Literal["classification"]
+    data: Data
+    teacher: classification.Teacher
+    downsampler: Annotated[LearnedDownsampler[classification.Train] | FixedDownsampler, Field(discriminator="kind")]
+    distill: classification.Distill
+    evaluate: classification.Evaluate
+    export: classification.Export
+    report: Report
+
+    @model_validator(mode="after")
+    def _square_and_fits_ratio(self) -> "ClassificationParams":
+        _check_canvas(self.data, self.downsampler.ratio)
+        sizing = self.data.input
+        if not sizing.stretch or sizing.short_side_px != sizing.long_side_px:
+            raise ValueError("data.input: a classifier reads squares; set stretch true and both sides alike")
+        if sizing.short_side_px % sizing.canvas_multiple_px:
+            raise ValueError(
+                f"data.input: short_side_px {sizing.short_side_px} is no multiple of canvas_multiple_px "
+                f"{sizing.canvas_multiple_px}; a classifier's images are not padded"
+            )
+        return self
+
+
+Params = DetectionParams | ClassificationParams
+Teacher = detection.Teacher | classification.Teacher
+Distill = detection.Distill | classification.Distill
+_PARAMS: TypeAdapter[Params] = TypeAdapter(Annotated[Params, Field(discriminator="task")])
+
+
+def _check_canvas(data: Data, ratio: int) -> None:
+    multiple = data.input.canvas_multiple_px
+    if multiple % ratio:
+        raise ValueError(f"data.input.canvas_multiple_px: {multiple} is no multiple of downsampler.ratio {ratio}")
 
 
 def load_params(path: Path) -> Params:
@@ -84,7 +100,7 @@ def load_params(path: Path) -> Params:
 def parse_params(values: dict[str, Any], *, origin: str = "params") -> Params:
     """Check plain values against the schema."""
     try:
-        return Params.model_validate(values)
+        return _PARAMS.validate_python(values)
     except ValidationError as error:
         lines = [_line(fault, values) for fault in error.errors()]
         raise ValueError(f"{origin}: " + "; ".join(lines)) from error
@@ -92,7 +108,7 @@ def parse_params(values: dict[str, Any], *, origin: str = "params") -> Params:
 
 def json_schema() -> dict[str, Any]:
     """JSON schema of params.yaml, for editors."""
-    return Params.model_json_schema()
+    return _PARAMS.json_schema()
 
 
 def fingerprint(*parts: Any) -> str:
@@ -103,13 +119,20 @@ def fingerprint(*parts: Any) -> str:
 
 def _line(fault: Any, values: Any) -> str:
     location = [str(part) for part in fault["loc"]]
-    key = ".".join(_written(fault["loc"], values))
+    written = list(_written(fault["loc"], values))
+    key = ".".join(written)
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _keys_at(location[:-1]), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(_keys_at(location[:-1]))}"
         return f"{key}: unknown key{hint}"
     if fault["type"] == "missing":
         return f"{key}: missing"
+    if fault["type"].startswith("union_tag"):
+        context = fault["ctx"]
+        where = ".".join([*written, context["discriminator"].strip("'")])
+        if fault["type"] == "union_tag_not_found":
+            return f"{where}: missing"
+        return f"{where}: {context['tag']!r} is none of {context['expected_tags']}"
     message = fault["msg"].removeprefix("Value error, ")
     got = "" if isinstance(fault["input"], dict) else f" (got {fault['input']!r})"
     return f"{key}: {message}{got}" if key else message

@@ -1,27 +1,10 @@
-"""What every training needs: optimiser, schedule, averaging, length; `augment` is for detection."""
+"""What every training needs, whatever the task: optimiser, schedule, averaging, length. Tasks add how they augment."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
-
-
-class Augment(Strict):
-    """Joint augmentation of image and boxes (`lowres.data.transforms.build_transforms` explains each)."""
-
-    short_sides_px: list[Count] | None
-    flip_probability: Fraction
-    scale_jitter: tuple[Positive, Positive]
-    crop_probability: Fraction
-    crop_fraction: tuple[Positive, Positive]
-    min_visibility: Fraction
-    brightness: Fraction
-    contrast: Fraction
-    saturation: Fraction
-    hue: Annotated[float, Field(ge=0, le=0.5)]
-    mosaic_probability: Fraction
-    mosaic_scale: tuple[Positive, Positive]
 
 
 class Group(Strict):
@@ -74,7 +57,7 @@ class Ema(Strict):
     warmup_steps: NotNegativeInt
 
 
-class Train(Strict):
+class Training(Strict):
     """One training; `steps` or `epochs` is null."""
 
     seed: NotNegativeInt
@@ -91,16 +74,15 @@ class Train(Strict):
     evaluate_every_steps: Count | None
     checkpoint_minutes: Positive
     num_workers: NotNegativeInt
-    augment: Augment
 
     @model_validator(mode="after")
-    def _whole_micro_batches(self) -> "Train":
+    def _whole_micro_batches(self) -> "Training":
         if self.batch_size % self.accumulate:
             raise ValueError(f"accumulate {self.accumulate} does not divide batch_size {self.batch_size}")
         return self
 
     @model_validator(mode="after")
-    def _one_length(self) -> "Train":
+    def _one_length(self) -> "Training":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either steps or epochs, and null for the other")
         return self

@@ -12,7 +12,7 @@ from torch import nn
 
 from lowres.config.downsampler import LearnedDownsampler
 from lowres.config.params import Params
-from lowres.config.training import Train
+from lowres.config.training import Training
 from lowres.engine.batch import TrainingBatch
 from lowres.models.artifact import ModelSpec, load_spec
 from lowres.models.build import build_downsampler
@@ -55,7 +55,7 @@ def run(params: Params) -> dict[str, Any]:
     return losses
 
 
-def _one_step(task: nn.Module, batch: TrainingBatch, weights: dict[str, float], settings: Train) -> dict[str, float]:
+def _one_step(task: nn.Module, batch: TrainingBatch, weights: dict[str, float], settings: Training) -> dict[str, float]:
     factor = training_schedule(settings, settings.steps or 1000)(0)
     optimiser = training_optimiser(task, settings)
     for group in optimiser.param_groups:

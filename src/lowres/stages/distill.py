@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lowres.config.data import Input
-from lowres.config.detection import Distill
+from lowres.config.params import Distill
 from lowres.engine.distributed import current_ranks
 from lowres.models.artifact import load_model, save_model, sha256_of
 from lowres.models.assemble import ThumbnailModel

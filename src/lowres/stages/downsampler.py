@@ -11,7 +11,7 @@ from torch import nn
 
 from lowres.config.data import Input
 from lowres.config.downsampler import Downsampler, LearnedDownsampler
-from lowres.config.training import Train
+from lowres.config.training import Training
 from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_weights, save_weights
@@ -59,7 +59,7 @@ def run(
 
 
 def _train(
-    kit: Kit, module: nn.Module, downsampler: LearnedDownsampler, settings: Train, sizing: Input, data: Path
+    kit: Kit, module: nn.Module, downsampler: LearnedDownsampler, settings: Training, sizing: Input, data: Path
 ) -> tuple[TrainResult, dict[str, Any]]:
     moment = downsampler.terms.moment
     weights = {name: term.weight for name, term in downsampler.terms if term is not None}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lowres.config.data import Input
-from lowres.config.params import Evaluate
+from lowres.config.detection import Evaluate
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader
 from lowres.data.truth import load_truth

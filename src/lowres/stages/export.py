@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lowres.config.data import Input
-from lowres.config.params import Export
+from lowres.config.detection import Export
 from lowres.data.dataset import DetectionDataset
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader

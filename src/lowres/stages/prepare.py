@@ -4,14 +4,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lowres.config.data import CocoSource as CocoConfig
-from lowres.config.data import Data, SignsSource
-from lowres.config.data import VocSource as VocConfig
+from lowres.config import data as config
+from lowres.config.data import Data
+from lowres.data.cifar10 import Cifar10Binary
+from lowres.data.class_folders import ClassFolders
 from lowres.data.coco import CocoSource
+from lowres.data.image_mosaics import ImageMosaics
+from lowres.data.object_crops import ObjectCrops
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
 from lowres.data.signs import render_signs
 from lowres.data.sources import Source, check_same_categories
+from lowres.data.svhn import SvhnCropped
 from lowres.data.transforms import Resize
 from lowres.data.voc import VocSource
 from lowres.stages.outputs import whole_folder, write_json
@@ -51,27 +55,34 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
 
 def _sources(data: Data, scratch: Path) -> dict[str, Source]:
     source = data.source
-    if isinstance(source, SignsSource):
-        total = source.num_train + source.num_val + source.num_test
-        with counting("render signs", total) as step:
-            render_signs(
-                scratch,
-                seed=source.seed,
-                num_train=source.num_train,
-                num_val=source.num_val,
-                num_test=source.num_test,
-                image_size_px=source.image_size_px,
-                on_progress=step,
-            )
-        return {s: CocoSource(scratch / "images" / s, scratch / "annotations" / f"instances_{s}.json") for s in SPLITS}
+    if isinstance(source, config.SignsSource):
+        return _signs(source, scratch)
+    if isinstance(source, config.SignCropsSource):
+        options = source.model_dump(include={"min_side_px", "margin_fraction", "side_px"})
+        return {split: ObjectCrops(whole, **options) for split, whole in _signs(source.signs, scratch).items()}
     root = Path(source.root)
     if not root.exists():
         raise ValueError(f"data.source.root: {source.root!r} does not exist; set it to the folder with your data")
-    if isinstance(source, VocConfig):
+    if isinstance(source, config.VocSource):
         settings = {"prefix": source.prefix, "classes": source.classes}
         return {split: VocSource(root, ids=part.ids, **settings) for split, part in _parts(source)}
-    return {split: CocoSource(root / part.images, root / part.annotations) for split, part in _parts(source)}
+    if isinstance(source, config.CocoSource):
+        return {split: CocoSource(root / part.images, root / part.annotations) for split, part in _parts(source)}
+    if isinstance(source, config.FolderSource):
+        folders = {"train": "train", "val": "val", "test": "test" if (root / "test").is_dir() else "val"}
+        return {split: ClassFolders(root, split=folder) for split, folder in folders.items()}
+    kind = _HELD_OUT[source.kind]
+    return {split: kind(root, split=split, num_val=source.num_val, seed=source.seed) for split in SPLITS}
 
 
-def _parts(source: CocoConfig | VocConfig) -> list[tuple[str, Any]]:
+_HELD_OUT = {"cifar10": Cifar10Binary, "mosaics": ImageMosaics, "svhn": SvhnCropped}
+
+
+def _signs(source: config.SignsSource, scratch: Path) -> dict[str, Source]:
+    with counting("render signs", source.num_train + source.num_val + source.num_test) as step:
+        render_signs(scratch, **source.model_dump(exclude={"kind"}), on_progress=step)
+    return {s: CocoSource(scratch / "images" / s, scratch / "annotations" / f"instances_{s}.json") for s in SPLITS}
+
+
+def _parts(source: config.CocoSource | config.VocSource) -> list[tuple[str, Any]]:
     return [("train", source.train), ("val", source.val), ("test", source.test or source.val)]

@@ -14,7 +14,7 @@ CODE = ("ops", "models", "tasks", "engine", "data", "evaluation")
 FILES = (
     "records.py",
     *(f"stages/{name}.py" for name in ("batches", "distill", "downsampler", "teacher", "training")),
-    *(f"stages/kits/{name}.py" for name in ("kit", "detection")),
+    *(f"stages/kits/{name}.py" for name in ("classification", "detection", "kit")),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from lowres.config.data import Input
-from lowres.config.detection import Teacher
+from lowres.config.params import Teacher
 from lowres.data.truth import category_ids, class_names
 from lowres.engine.distributed import current_ranks
 from lowres.models.artifact import ModelSpec, save_model

@@ -15,7 +15,7 @@ from torch import nn
 
 from lowres.config.data import Input
 from lowres.config.params import fingerprint
-from lowres.config.training import Train
+from lowres.config.training import Training
 from lowres.engine.optimiser import ParameterGroup, build_optimiser
 from lowres.engine.schedule import Schedule, build_schedule
 from lowres.engine.train import TrainResult, train
@@ -34,7 +34,7 @@ def train_task(
     task: nn.Module,
     model: nn.Module,
     weights: Mapping[str, float],
-    settings: Train,
+    settings: Training,
     sizing: Input,
     data: Path,
     label: str,
@@ -81,14 +81,14 @@ def train_task(
     )
 
 
-def training_optimiser(task: nn.Module, settings: Train) -> torch.optim.Optimizer:
+def training_optimiser(task: nn.Module, settings: Training) -> torch.optim.Optimizer:
     """The optimiser over what learns in `task`."""
     values = settings.optimiser.model_dump(exclude={"groups"})
     groups = [ParameterGroup(match=group.match, lr_factor=group.lr_factor) for group in settings.optimiser.groups]
     return build_optimiser(task, **values, groups=groups)
 
 
-def training_schedule(settings: Train, total_steps: int) -> Schedule:
+def training_schedule(settings: Training, total_steps: int) -> Schedule:
     """The factor of the learning rate by step; a warm-up takes at most half of the steps."""
     schedule = settings.schedule
     warmup_steps = min(schedule.warmup_steps, total_steps // 2)

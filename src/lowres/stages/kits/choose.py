@@ -1,9 +1,10 @@
 """From the name of a task to its kit: the one place where the stages' tasks are listed."""
 
+from lowres.stages.kits.classification import ClassificationKit
 from lowres.stages.kits.detection import DetectionKit
 from lowres.stages.kits.kit import Kit
 
-_KITS: dict[str, Kit] = {"detection": DetectionKit()}
+_KITS: dict[str, Kit] = {"detection": DetectionKit(), "classification": ClassificationKit()}
 
 
 def kit_of(task: str) -> Kit:

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from lowres.config.data import Input
-from lowres.config.detection import Distill, DistillTerms, Model
-from lowres.config.training import Train
+from lowres.config.detection import Distill, DistillTerms, Model, Train
 from lowres.data.dataset import DetectionDataset
 from lowres.data.loader import TrainBatches
 from lowres.data.transforms import Transform, build_transforms

@@ -1,0 +1,109 @@
+"""The sections of params.yaml that are a classifier's own."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
+from lowres.config.downsampler import Weight
+from lowres.config.training import Training
+
+Channels = tuple[float, float, float]
+
+
+class Model(Strict):
+    """A network for small images (`lowres.models.classifiers.build_classifier` explains each)."""
+
+    family: Literal["alexnet", "vgg16", "resnet18"]
+    width: Positive
+    dropout: Fraction
+    mean: Channels
+    std: Channels
+
+
+class Augment(Strict):
+    """Random crop after padding, and mirroring (`lowres.data.resident.ResidentBatches`)."""
+
+    pad_crop_px: NotNegativeInt
+    flip_probability: Fraction
+
+
+class Train(Training):
+    """A training on images of one class each."""
+
+    augment: Augment
+
+
+class Teacher(Strict):
+    """The full-resolution classifier."""
+
+    model: Model
+    train: Train
+
+
+class SquaredWeight(Strict):
+    """Eq. 1 of DFD, weighted by lambda (eq. 4)."""
+
+    weight: NotNegative
+    distance: Literal["squared", "cosine"]
+
+
+class RelationalWeight(Strict):
+    """Distances and angles within the batch; angles count `angle_weight` times."""
+
+    weight: NotNegative
+    distance: Literal["relational"]
+    angle_weight: NotNegative
+
+
+class LogitWeight(Strict):
+    """Class probabilities at a temperature."""
+
+    weight: NotNegative
+    temperature: Positive
+
+
+class DistillTerms(Strict):
+    """Terms of eq. 4, and what came after it; a term that is absent is not computed."""
+
+    recognition: Weight | None = None
+    feature: Annotated[SquaredWeight | RelationalWeight, Field(discriminator="distance")] | None = None
+    logit: LogitWeight | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "DistillTerms":
+        if all(value is None for _, value in self):
+            raise ValueError("at least one term is needed; recognition: {weight: 1} trains without a teacher")
+        return self
+
+
+class Distill(Strict):
+    """The student. `init` is scratch, teacher, or a folder with a trained model; `model` null means the teacher's.
+
+    `restore` is how the thumbnail is brought back to the network's size (section 2.2 of DFD).
+    """
+
+    model: Model | None
+    init: str
+    restore: Literal["none", "bilinear", "bicubic"]
+    train_downsampler: bool
+    terms: DistillTerms
+    train: Train
+
+
+class Evaluate(Strict):
+    """What is measured, on which split; `calibration_bins` are the bins of confidence."""
+
+    split: Literal["val", "test"]
+    batch_size: Count
+    latency_repeats: Count
+    calibration_bins: Count
+
+
+class Export(Strict):
+    """ONNX and its parity with PyTorch."""
+
+    opset: Annotated[int, Field(ge=17, le=21)]
+    parity_images: Count
+    max_probability_difference: Positive
+    max_top1_difference: NotNegative
