@@ -58,5 +58,5 @@ def test_data_dependencies_are_outputs_of_earlier_stages(stage):
 
 @pytest.mark.parametrize("stage", STAGES[1:-1])
 def test_params_are_narrow(stage):
-    task = ["task"] if stage in ("teacher", "downsampler", "distill") else []
+    task = ["task"] if stage in ("teacher", "downsampler", "distill", "evaluate") else []
     assert DAG["stages"][stage]["params"] == [*task, "data.input", stage]

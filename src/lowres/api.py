@@ -16,14 +16,16 @@ import numpy as np
 import torch
 
 from lowres.data.images import decode_photo, decode_rgb
-from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.machine import machine_facts
 from lowres.export.runtime import OnnxDetector
 from lowres.models.artifact import ModelSpec, load_detector
+from lowres.models.assemble import ThumbnailModel
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
-from lowres.stages.cost import Decoded, as_used, detect_image, detector_latency, detector_memory, sized
+from lowres.stages.cost import as_used, latency_of, memory_of, size_of
+from lowres.stages.measuring.choose import measuring_kit_of
+from lowres.stages.measuring.one_image import detect_image, sized
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -92,7 +94,9 @@ def load(model: str | Path) -> Detector:
     if not path.exists():
         raise ValueError(f"{path}: no such model; give a model folder or an .onnx file")
     stored, spec = load_detector(path)
-    return TorchDetector(path, as_used(stored), spec)
+    fast = as_used(stored)
+    assert isinstance(fast, ThumbnailDetector)
+    return TorchDetector(path, fast, spec)
 
 
 def predict(detector: Detector, image: str | Path | np.ndarray) -> ImageDetections:
@@ -133,13 +137,13 @@ def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) ->
     if isinstance(detector, OnnxFile):
         return _onnx_cost(detector, encoded, repeats)
     stored, spec = load_detector(Path(model))
-    batch = Decoded.of(decode_rgb(encoded[0]), spec.input).batch
+    kit = measuring_kit_of(spec.task)
+    load_again = functools.partial(_load_model, str(model))
     return {
-        "parameters": count_parameters(stored),
-        "multiply_adds": multiply_adds(stored, (batch.pixels, batch.mask)),
+        **size_of(kit, stored, encoded=encoded[0], sizing=spec.input),
         "ratio": stored.ratio,
-        **detector_latency(stored, encoded=encoded, sizing=spec.input, repeats=repeats, max_detections=100),
-        **detector_memory(functools.partial(_load_model, str(model)), encoded=encoded[0], sizing=spec.input),
+        **latency_of(kit, stored, encoded=encoded, sizing=spec.input, repeats=repeats),
+        **memory_of(kit, load_again, encoded=encoded[0], sizing=spec.input),
         "machine": machine_facts(),
     }
 
@@ -159,5 +163,5 @@ def _onnx_cost(detector: OnnxFile, encoded: list[bytes], repeats: int) -> dict[s
     return {"latency": latency, "threads": machine["threads"], "machine": machine}
 
 
-def _load_model(folder: str) -> ThumbnailDetector:
+def _load_model(folder: str) -> ThumbnailModel:
     return as_used(load_detector(Path(folder))[0])

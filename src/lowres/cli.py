@@ -111,6 +111,7 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     _say(
         stage.run(
+            values.task,
             values.evaluate,
             values.data.input,
             data=OUT / "data",

@@ -14,8 +14,8 @@ from lowres.data.images import decode_photo
 from lowres.data.shards import ShardReader
 from lowres.evaluation.latency import STEPS
 from lowres.report.draw import draw_boxes
-from lowres.stages.cost import Decoded
 from lowres.stages.downsampler import to_image
+from lowres.stages.measuring.one_image import Decoded
 from lowres.stages.progress import counting
 
 

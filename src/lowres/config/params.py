@@ -75,6 +75,7 @@ class ClassificationParams(Strict):
 Params = DetectionParams | ClassificationParams
 Teacher = detection.Teacher | classification.Teacher
 Distill = detection.Distill | classification.Distill
+Evaluate = detection.Evaluate | classification.Evaluate
 _PARAMS: TypeAdapter[Params] = TypeAdapter(Annotated[Params, Field(discriminator="task")])
 
 

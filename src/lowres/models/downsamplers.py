@@ -80,6 +80,11 @@ class FixedDownsampler(nn.Module):
         return total / F.conv2d(ones, taps, stride=stride, padding=padding)
 
 
+def bicubic_of(ratio: int) -> nn.Module:
+    """Bicubic thumbnails of a ratio; the image itself for ratio 1."""
+    return IdentityDownsampler() if ratio == 1 else FixedDownsampler(kind="bicubic", ratio=ratio)
+
+
 class LearnedDownsampler(nn.Module):
     """ThumbDet's down-sampling module (section 3.3, Fig. 3; Table 4 for 1 and 5 layers)."""
 

@@ -25,7 +25,7 @@ from lowres.export.parity import ParityLimits, ParityReport
 from lowres.models.artifact import ModelSpec, load_detector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.classes import require_same_classes
-from lowres.stages.cost import sized
+from lowres.stages.measuring.one_image import sized
 from lowres.stages.outputs import read_json, whole_folder, write_json
 from lowres.stages.provenance import provenance
 

@@ -1,4 +1,4 @@
-"""What the stages ask of a task: the nodes of the DAG are the same for all tasks, and none asks for a task's name."""
+"""What the training stages ask of a task: they are the same for all tasks, and none asks for a task's name."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
