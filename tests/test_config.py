@@ -104,7 +104,7 @@ def test_fingerprint_depends_on_values_and_not_on_order():
 
 def test_schema_for_editors_knows_every_section_of_every_task():
     schema = json_schema()
-    sections = {"task", "data", "teacher", "downsampler", "distill", "evaluate", "export", "report"}
+    sections = {"task", "data", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"}
     tasks = [schema["$defs"][branch["$ref"].rsplit("/", 1)[-1]] for branch in schema["oneOf"]]
     assert {task["properties"]["task"]["const"] for task in tasks} == {"detection", "classification"}
     assert all(set(task["properties"]) == sections for task in tasks)

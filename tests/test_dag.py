@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 DAG = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
-STAGES = ["prepare", "teacher", "downsampler", "distill", "evaluate", "export", "report"]
+STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def outs(stage):
     return {next(iter(out)) if isinstance(out, dict) else out for out in listed}
 
 
-def test_the_dag_has_the_seven_stages_in_order():
+def test_the_dag_has_its_stages_in_order():
     assert list(DAG["stages"]) == STAGES
 
 
@@ -58,5 +58,7 @@ def test_data_dependencies_are_outputs_of_earlier_stages(stage):
 
 @pytest.mark.parametrize("stage", STAGES[1:-1])
 def test_params_are_narrow(stage):
-    task = ["task"] if stage in ("teacher", "downsampler", "distill", "evaluate") else []
-    assert DAG["stages"][stage]["params"] == [*task, "data.input", stage]
+    # The baseline is the student of distill.
+    sections = ["baseline", "distill"] if stage == "baseline" else [stage]
+    task = [] if stage == "export" else ["task"]
+    assert DAG["stages"][stage]["params"] == [*task, "data.input", *sections]

@@ -79,6 +79,31 @@ def downsampler(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
+def baseline(params: ParamsFile = PARAMS) -> None:
+    """Train the student without its teacher, where params.yaml asks for it."""
+    _several_gpus()
+    from lowres.config.params import load_params
+    from lowres.stages import baseline as stage
+
+    values = load_params(params)
+    with _ranks():
+        _say(
+            stage.run(
+                values.task,
+                values.baseline,
+                values.distill,
+                values.data.input,
+                data=OUT / "data",
+                teacher=OUT / "teacher",
+                downsampler=OUT / "downsampler",
+                out_model=OUT / "baseline",
+                out_metrics=OUT / "metrics/baseline.json",
+                out_history=OUT / "history/baseline",
+            )
+        )
+
+
+@app.command()
 def distill(params: ParamsFile = PARAMS) -> None:
     """Train the student under the frozen teacher (stage two)."""
     _several_gpus()
@@ -117,6 +142,7 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
             data=OUT / "data",
             teacher=OUT / "teacher",
             student=OUT / "student",
+            baseline=OUT / "baseline",
             out_evaluation=OUT / "evaluation",
             out_metrics=OUT / "metrics/evaluation.json",
         )

@@ -17,7 +17,7 @@ import lowres.api as api
 from lowres.models.artifact import sha256_of
 
 README = Path(__file__).parents[2] / "README.md"
-STAGES = ["prepare", "teacher", "downsampler", "distill", "evaluate", "export", "report"]
+STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
 
 
 def lowres(folder, *arguments, check=True):

@@ -28,6 +28,12 @@ class Report(Strict):
     num_examples: Annotated[int, Field(ge=1, le=12)]
 
 
+class Baseline(Strict):
+    """Whether the student of `distill` is trained a second time without its teacher, to be compared with."""
+
+    train: bool
+
+
 class DetectionParams(Strict):
     """All of params.yaml for detectors."""
 
@@ -35,6 +41,7 @@ class DetectionParams(Strict):
     data: Data
     teacher: detection.Teacher
     downsampler: Annotated[LearnedDownsampler[detection.Train] | FixedDownsampler, Field(discriminator="kind")]
+    baseline: Baseline
     distill: detection.Distill
     evaluate: detection.Evaluate
     export: detection.Export
@@ -53,6 +60,7 @@ class ClassificationParams(Strict):
     data: Data
     teacher: classification.Teacher
     downsampler: Annotated[LearnedDownsampler[classification.Train] | FixedDownsampler, Field(discriminator="kind")]
+    baseline: Baseline
     distill: classification.Distill
     evaluate: classification.Evaluate
     export: classification.Export
@@ -145,10 +153,10 @@ def _written(location: tuple[str | int, ...], values: Any) -> Iterator[str]:
         if isinstance(values, dict) and part not in values and depth < len(location):
             continue
         yield str(part)
-        is_inside = (isinstance(values, dict) and part in values) or (
-            isinstance(values, list) and isinstance(part, int)
-        )
-        values = values[part] if is_inside else None
+        if isinstance(values, dict):
+            values = values.get(part)
+        else:
+            values = values[part] if isinstance(values, list) and isinstance(part, int) else None
 
 
 def _keys_at(location: list[str]) -> list[str]:

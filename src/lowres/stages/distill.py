@@ -1,24 +1,11 @@
 """distill: the student, which sees only thumbnails, under the frozen teacher (stage two of Algorithm 2)."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lowres.config.data import Input
 from lowres.config.params import Distill
-from lowres.engine.distributed import current_ranks
-from lowres.models.artifact import load_model, save_model, sha256_of
-from lowres.models.assemble import ThumbnailModel
-from lowres.models.optimise import fold_batch_norm
-from lowres.stages.batches import choose_device
-from lowres.stages.classes import require_same_classes
-from lowres.stages.downsampler import load_downsampler
-from lowres.stages.kits.choose import kit_of
-from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.provenance import data_identity
-from lowres.stages.training import train_task, weights_identity, write_history
+from lowres.stages.student import train_student
 
 
 def run(
@@ -33,58 +20,17 @@ def run(
     out_metrics: Path,
     out_history: Path,
 ) -> dict[str, Any]:
-    """Train down-sampler and network jointly, keep the weights that are best on the val split."""
-    kit = kit_of(task_name)
-    teacher_model, teacher_spec = load_model(teacher)
-    require_same_classes(teacher_spec, teacher, data / "train")
-    module, downsampler_spec = load_downsampler(downsampler)
-    torch.manual_seed(distill.train.seed)
-    model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module)
-    _initialise(model, distill.init, teacher_model)
-    module.requires_grad_(distill.train_downsampler)
-    fold_batch_norm(teacher_model)  # it only reads now, in less time
-    task, weights = kit.distillation_task(distill.terms, student=model, teacher=teacher_model)
-    inputs: list[Any] = [
-        sha256_of(teacher / "model.safetensors"),
-        sha256_of(downsampler / "model.safetensors"),
-        downsampler_spec,
-    ]
-    start = None if distill.init in ("scratch", "teacher") else distill.init
-    sources = [start, *(kit.weight_sources(distill.model) if distill.model else ())]
-    inputs += [weights_identity(source) for source in sources]
-    result = train_task(
-        kit,
-        task=task,
-        model=model,
-        weights=weights,
-        settings=distill.train,
-        sizing=sizing,
-        data=data,
+    """Train under the teacher, write the model folder."""
+    return train_student(
+        task_name,
+        distill,
+        sizing,
         label="distill",
-        identity=["distill", distill.model_dump(), sizing.model_dump(), inputs],
-        device=choose_device(),
-        validate=True,
+        under_teacher=True,
+        data=data,
+        teacher=teacher,
+        downsampler=downsampler,
+        out_model=out_model,
+        out_metrics=out_metrics,
+        out_history=out_history,
     )
-    if not current_ranks().is_main:
-        return {}
-    model.cpu().load_state_dict(result.best_state)
-    provenance = {"data": data_identity(data), "best_step": result.best_step, "val": result.best_metrics}
-    spec = replace(teacher_spec, network=network, downsampler=downsampler_spec, provenance=provenance)
-    metrics = {"val": result.best_metrics, "best_step": result.best_step}
-    with whole_folder(out_history) as folder:
-        write_history(folder, result)
-    with whole_folder(out_model) as folder:
-        save_model(folder, model, spec)
-    write_json(out_metrics, metrics)
-    return metrics
-
-
-def _initialise(model: ThumbnailModel, init: str, teacher_model: ThumbnailModel) -> None:
-    if init == "scratch":
-        return
-    source = teacher_model if init == "teacher" else load_model(Path(init))[0]
-    try:
-        model.network.load_state_dict(source.network.state_dict())
-    except RuntimeError as error:
-        first = " ".join(str(error).split()).split(": ", 1)[-1].split(",")[0]
-        raise ValueError(f"distill.init: weights of {init} do not fit the student's model: {first}") from error

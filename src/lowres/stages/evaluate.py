@@ -1,4 +1,4 @@
-"""evaluate: teacher, teacher on bicubic thumbnails, student; accuracy and cost of each."""
+"""evaluate: teacher, teacher on bicubic thumbnails, student, and its baseline; accuracy and cost of each."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +40,7 @@ def run(
     data: Path,
     teacher: Path,
     student: Path,
+    baseline: Path,
     out_evaluation: Path,
     out_metrics: Path,
 ) -> dict[str, Any]:
@@ -54,8 +55,12 @@ def run(
     rows = [
         Row("teacher", "Teacher, full resolution", teacher_model, teacher),
         Row("teacher_bicubic", "Teacher, fed bicubic thumbnails", bicubic, teacher, behind=student),
-        Row("student", "Student, thumbnails", student_model, student),
     ]
+    if any(baseline.iterdir()):
+        baseline_model, baseline_spec = load_model(baseline)
+        require_same_classes(baseline_spec, baseline, split)
+        rows.append(Row("baseline", "Student without its teacher", baseline_model, baseline))
+    rows.append(Row("student", "Student, thumbnails", student_model, student))
     with whole_folder(out_evaluation) as folder:
         models = {row.key: row.model for row in rows}
         measured = kit.measure(models, evaluate, sizing, split=split, folder=folder)

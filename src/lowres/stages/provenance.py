@@ -13,7 +13,7 @@ from lowres.data.shards import read_index
 CODE = ("ops", "models", "tasks", "engine", "data", "evaluation")
 FILES = (
     "records.py",
-    *(f"stages/{name}.py" for name in ("batches", "distill", "downsampler", "teacher", "training")),
+    *(f"stages/{name}.py" for name in ("batches", "downsampler", "student", "teacher", "training")),
     *(f"stages/kits/{name}.py" for name in ("classification", "detection", "kit")),
 )
 
