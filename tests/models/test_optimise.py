@@ -4,16 +4,9 @@ import copy
 
 import pytest
 import torch
+from tests.models.library_models import CONFIGS
 from torch import nn
-from transformers import (
-    AutoModelForObjectDetection,
-    DeformableDetrConfig,
-    DFineConfig,
-    HGNetV2Config,
-    ResNetConfig,
-    RTDetrResNetConfig,
-    RTDetrV2Config,
-)
+from transformers import AutoModelForObjectDetection
 
 from lowres.models import optimise
 from lowres.models.optimise import (
@@ -22,58 +15,6 @@ from lowres.models.optimise import (
     optimised_for_inference,
     rewrite_sampling_locations,
 )
-
-SMALL = {
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 2,
-    "encoder_ffn_dim": 24,
-    "decoder_ffn_dim": 24,
-    "decoder_layers": 2,
-    "num_queries": 7,
-    "num_labels": 5,
-}
-STAGES = {"hidden_sizes": [8, 12, 16, 20], "depths": [1, 1, 1, 1]}
-HYBRID = {
-    "d_model": 16,
-    "encoder_hidden_dim": 16,
-    "encoder_in_channels": [12, 16, 20],
-    "decoder_in_channels": [16, 16, 16],
-    "num_denoising": 0,
-}
-
-
-def config(name: str):
-    if name.startswith("deformable_detr"):
-        backbone = ResNetConfig(
-            embedding_size=8, layer_type="basic", out_features=["stage2", "stage3", "stage4"], **STAGES
-        )
-        refine = name == "deformable_detr_two_stage"
-        return DeformableDetrConfig(
-            backbone_config=backbone,
-            use_timm_backbone=False,
-            d_model=32,
-            encoder_layers=2,
-            dropout=0.0,
-            with_box_refine=refine,
-            two_stage=refine,
-            two_stage_num_proposals=7,
-            **SMALL,
-        )
-    if name == "rt_detr_v2":
-        backbone = RTDetrResNetConfig(embedding_size=8, layer_type="basic", out_indices=[2, 3, 4], **STAGES)
-        return RTDetrV2Config(backbone_config=backbone, **HYBRID, **SMALL)
-    backbone = HGNetV2Config(
-        stem_channels=[3, 4, 8],
-        stage_in_channels=[8, 8, 12, 16],
-        stage_mid_channels=[4, 4, 8, 8],
-        stage_out_channels=[8, 12, 16, 20],
-        stage_num_blocks=[1, 1, 1, 1],
-        stage_numb_of_layers=[1, 1, 1, 1],
-        out_indices=[2, 3, 4],
-        **STAGES,
-    )
-    return DFineConfig(backbone_config=backbone, depth_mult=0.34, **HYBRID, **SMALL)
-
 
 FAMILIES = ["deformable_detr", "deformable_detr_two_stage", "rt_detr_v2", "d_fine"]
 
@@ -84,7 +25,7 @@ def build(name: str) -> nn.Module:
     In float64, because two-stage models pick their queries by rank and a difference in the last bit may swap two.
     """
     torch.manual_seed(0)
-    model = AutoModelForObjectDetection.from_config(config(name)).eval()
+    model = AutoModelForObjectDetection.from_config(CONFIGS[name]()).eval()
     for module_name, module in model.named_modules():
         if "BatchNorm2d" in type(module).__name__:
             nn.init.uniform_(module.weight, 0.5, 1.5)
