@@ -93,6 +93,7 @@ def all_arms() -> list[Arm]:
             for terms in ("none", "paper", "best"):
                 arms.append(Arm("main", f"{kind}-{terms}", seed, kind=kind, terms=terms))
         arms.append(Arm("main", "learned-paper-index", seed, terms="paper-index"))
+        arms.append(Arm("main", "learned-best-skip", seed, skip="bicubic"))
     for seed in SEEDS:
         arms.append(Arm("init", "scratch", seed, init="scratch"))
         for shift in (0, 2):
