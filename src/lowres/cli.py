@@ -151,13 +151,14 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
 
 @app.command()
 def export(params: ParamsFile = PARAMS) -> None:
-    """Write the student as ONNX, from raw pixels to boxes, once it is proven equal."""
+    """Write the student as ONNX, from raw pixels to what it finds, once it is proven equal."""
     from lowres.config.params import load_params
     from lowres.stages import export as stage
 
     values = load_params(params)
     _say(
         stage.run(
+            values.task,
             values.export,
             values.data.input,
             data=OUT / "data",
@@ -179,6 +180,7 @@ def report(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     _say(
         stage.run(
+            values.task,
             values.report,
             data=OUT / "data",
             evaluation=OUT / "evaluation",
@@ -209,10 +211,13 @@ def predict(
     out: Annotated[Path, typer.Option(help="Where drawn images and predictions.json go.")] = Path(
         "outputs/predictions"
     ),
-    threshold: Annotated[float, typer.Option(help="Lowest score that is drawn and listed, 0 to 1.")] = 0.4,
-    thumbnails: Annotated[bool, typer.Option(help="Also write what the detector sees (model folders only).")] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Lowest score that is drawn and listed, 0 to 1; 0.4 without it (detectors only)."),
+    ] = None,
+    thumbnails: Annotated[bool, typer.Option(help="Also write what the network sees (model folders only).")] = False,
 ) -> None:
-    """Detect in images; write them drawn, and the boxes as JSON."""
+    """Detect in images, or classify them; write them drawn, and what was found as JSON."""
     from lowres.predicting import predict_files
 
     predict_files(model, images, out=out, threshold=threshold, thumbnails=thumbnails)
@@ -224,7 +229,7 @@ def benchmark(
     images: Annotated[str, typer.Option(help="Images to measure on; the prepared test split without it.")] = "",
     repeats: Annotated[int, typer.Option(help="Timed images.")] = 100,
 ) -> None:
-    """Print what a model costs on this machine, from the file's bytes to boxes."""
+    """Print what a model costs on this machine, from a file's bytes to what it finds."""
     from lowres.predicting import benchmark_table
 
     print(benchmark_table(model, images, data=OUT / "data", repeats=repeats))
@@ -267,7 +272,7 @@ def preset_use(name: str) -> None:
 def main() -> None:
     """Entry point of the `lowres` command."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for noisy in ("httpx", "onnxscript", "matplotlib", "fontTools"):
+    for noisy in ("httpx", "onnx_ir", "onnxscript", "matplotlib", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A head dimension that is no power of two is slow in CUDA kernels that we do not use.
     warnings.filterwarnings("ignore", message="You'd better set embed_dim")

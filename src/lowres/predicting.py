@@ -7,24 +7,24 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
-from lowres.api import TorchDetector, benchmark, find_images, load
+from lowres.api import benchmark, find_images, load
 from lowres.data.images import decode_photo
 from lowres.data.shards import ShardReader
 from lowres.evaluation.latency import STEPS
-from lowres.report.draw import draw_boxes
-from lowres.stages.downsampler import to_image
-from lowres.stages.measuring.one_image import Decoded
+from lowres.loaded.model import ShowsThumbnail
+from lowres.loaded.showing import showing_of
 from lowres.stages.progress import counting
 
 
-def predict_files(model: str, images: str, *, out: Path, threshold: float, thumbnails: bool) -> None:
-    """Draw detections on every image and write `predictions.json`; unreadable images are listed and counted."""
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"--threshold is {threshold}; it must be from 0 to 1")
-    detector = load(model)
-    if thumbnails and not isinstance(detector, TorchDetector):
+def predict_files(model: str, images: str, *, out: Path, threshold: float | None, thumbnails: bool) -> None:
+    """Draw what is found in every image and write `predictions.json`; unreadable images are listed and counted.
+
+    ValueError for an option that the model's task or form does not have.
+    """
+    loaded = load(model)
+    showing = showing_of(loaded.task, threshold=threshold)
+    if thumbnails and not isinstance(loaded, ShowsThumbnail):
         raise ValueError("--thumbnails needs a model folder: an ONNX file keeps its thumbnail inside")
     here = out.resolve()
     files = [path for path in find_images(images) if here not in path.resolve().parents]  # not what we drew before
@@ -41,39 +41,18 @@ def predict_files(model: str, images: str, *, out: Path, threshold: float, thumb
             except (ValueError, OSError) as error:
                 refused.append({"file": str(path), "reason": str(error)})
                 continue
-            found = detector.detect_one(pixels)
-            kept = found.scores >= threshold
-            boxes, scores, labels = found.boxes_xyxy_px[kept], found.scores[kept], found.labels[kept]
-            drawn = draw_boxes(pixels, boxes, labels, detector.class_names, scores=scores)
+            shown = showing.show(loaded, pixels)
             # The suffix stays in the name: street.jpg and street.png are two images.
             name = path.resolve().relative_to(root)
             target = out / name.with_name(f"{name.name}.jpg")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, drawn)
-            if thumbnails and isinstance(detector, TorchDetector):
-                batch = Decoded.of(pixels, detector.spec.input).batch
-                with torch.inference_mode():
-                    thumbnail, _ = detector.model.shrink(batch.pixels, batch.mask)
-                _write(target.with_suffix(".thumbnail.png"), to_image(thumbnail[0]))
-            results.append(
-                {
-                    "file": str(path),
-                    "drawn": str(target),
-                    "detections": [
-                        {
-                            "class": detector.class_names[label],
-                            "label": int(label),
-                            "score": round(float(score), 5),
-                            "box_xyxy_px": [round(float(v), 2) for v in box],
-                        }
-                        for box, score, label in zip(boxes, scores, labels, strict=True)
-                    ],
-                }
-            )
+            _write(target, shown.picture)
+            if thumbnails and isinstance(loaded, ShowsThumbnail):
+                _write(target.with_suffix(".thumbnail.png"), loaded.thumbnail(pixels))
+            results.append({"file": str(path), "drawn": str(target), **shown.entry})
             step(done, len(files))
     (out / "predictions.json").write_text(json.dumps({"images": results, "refused": refused}, indent=2) + "\n")
-    boxes_found = sum(len(result["detections"]) for result in results)
-    print(f"{len(results)} images, {boxes_found} boxes of score {threshold:g} and more: {out}/predictions.json")
+    print(f"{showing.summary(results)}: {out}/predictions.json")
     if refused:
         print(f"{len(refused)} could not be read, the first: {refused[0]['file']}: {refused[0]['reason']}")
     if not results:
@@ -98,7 +77,7 @@ def benchmark_table(model: str, images: str, *, data: Path, repeats: int) -> str
     machine = facts["machine"]
     lines = [f"{model}: batch 1, {facts['threads']} threads, {machine['cpu']}, torch {machine['torch']}"]
     if "parameters" in facts:
-        lines.append(f"parameters {facts['parameters']:,}   multiply-adds {facts['multiply_adds'] / 1e9:.3f} G")
+        lines.append(f"parameters {facts['parameters']:,}   multiply-adds {facts['multiply_adds'] / 1e9:.4g} G")
         lines.append(f"peak memory of the process {facts['peak_memory_bytes'] / 1e6:.0f} MB")
     lines.append(f"{'step':12s}{'p50 ms':>10s}{'p99 ms':>10s}")
     for name in (*STEPS, "total"):

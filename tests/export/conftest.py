@@ -1,4 +1,4 @@
-"""Tiny thumbnail detectors with weights spread enough for their scores to differ, and hand-made lowres files."""
+"""Tiny thumbnail detectors with weights spread enough for their scores to differ, and hand-made lowres files of both tasks."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tests.export.mean_colour import write_mean_colour_file
 from tests.models.tiny import FAMILIES
 
 from lowres.models.build import build_detector, build_downsampler
@@ -92,5 +93,15 @@ def whole_image_file(tmp_path: Path) -> Callable[..., Path]:
         onnx.helper.set_model_props(model, known)
         onnx.save(model, str(tmp_path / "model.onnx"))
         return tmp_path / "model.onnx"
+
+    return write
+
+
+@pytest.fixture
+def mean_colour_file(tmp_path: Path) -> Callable[..., Path]:
+    """A file that classifies 4 x 4 px images by their mean colour."""
+
+    def write(**metadata: str) -> Path:
+        return write_mean_colour_file(tmp_path / "classifier.onnx", **{**METADATA, **metadata})
 
     return write

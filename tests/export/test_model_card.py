@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from lowres.export.model_card import write_model_card
+from lowres.export.model_card import CLASSIFIER_CARD, DETECTOR_CARD, write_model_card
 
 FACTS: dict[str, Any] = {
     "name": "signs-64",
@@ -59,9 +59,47 @@ FACTS: dict[str, Any] = {
     },
 }
 
+CLASSIFIER_FACTS: dict[str, Any] = {
+    "name": "signs-8",
+    "summary": "Names traffic signs of 8 x 8 px.",
+    "model": {
+        "family": "resnet18",
+        "width": 0.25,
+        "parameters": 701_466,
+        "ratio": 4,
+        "downsampler": "kind bicubic, ratio 4",
+        "restore": "bicubic",
+        "class_names": ["stop", "yield", "speed 30"],
+        "side_px": 4,
+        "onnx_file": "classifier.onnx",
+    },
+    "accuracy": {
+        "split": "test",
+        "images": 200,
+        "rows": [
+            {"model": "teacher", "top-1": 0.9338, "95 % interval": "0.9289 to 0.9386", "top-5": None},
+            {"model": "student", "top-1": 0.81264, "95 % interval": "0.805 to 0.8202", "top-5": None},
+        ],
+    },
+    "calibration": {"rows": [{"confidence": "0.93 to 1.00", "images": 120, "accuracy": 0.95}]},
+    "cost": FACTS["cost"],
+    "data": FACTS["data"],
+    "training": FACTS["training"],
+    "weakest_classes": [{"class": "yield", "images": 20, "top-1": 0.5}],
+    "limits": ["Every image gets one of these classes."],
+    "parity": {
+        "images": 64,
+        "max_probability": 1.2e-06,
+        "changed": 0,
+        "top1_pytorch": 0.8125,
+        "top1_onnx": 0.8125,
+    },
+}
+CARDS = {"detector": (DETECTOR_CARD, FACTS), "classifier": (CLASSIFIER_CARD, CLASSIFIER_FACTS)}
 
-def written(tmp_path: Path, facts: dict[str, Any]) -> str:
-    write_model_card(tmp_path / "README.md", facts)
+
+def written(tmp_path: Path, facts: dict[str, Any], template: Path = DETECTOR_CARD) -> str:
+    write_model_card(tmp_path / "README.md", facts, template=template)
     return (tmp_path / "README.md").read_text()
 
 
@@ -91,6 +129,23 @@ def test_measured_facts_are_on_the_card(tmp_path: Path):
     assert "\n- Signs under 3 px of the thumbnail are mostly missed.\n\n## Parity" in card
 
 
+def test_measured_facts_are_on_the_card_of_a_classifier(tmp_path: Path):
+    card = written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD)
+    front = YAML(typ="safe").load(card.split("---\n")[1])
+    assert front["pipeline_tag"] == "image-classification"
+    assert front["tags"] == ["image-classification", "onnx", "low-resolution", "resnet18"]
+    assert "# signs-8\n\nNames traffic signs of 8 x 8 px.\n" in card
+    assert "resnet18, width 0.25, 701,466 parameters" in card
+    assert "3: stop, yield, speed 30" in card
+    assert "uint8 `[batch, 4, 4, 3]`" in card
+    assert "| student | 0.8126 | 0.805 to 0.8202 | – |" in card
+    assert "| 0.93 to 1.00 | 120 | 0.95 |" in card
+    assert "| student | 1,200,000,000 | 12.3 |" in card
+    assert "| yield | 20 | 0.5 |" in card
+    assert "`0123abcd`" in card
+    assert "| Largest difference of a probability | 1.2e-06 |" in card
+
+
 def paths(facts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, value in facts.items():
         yield (name,)
@@ -98,19 +153,19 @@ def paths(facts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             yield from ((name, *rest) for rest in paths(value))
 
 
-ALL_PATHS = list(paths(FACTS))
-
-
-def test_every_fact_is_required(tmp_path: Path):
-    assert len(ALL_PATHS) == 42
-    for path in ALL_PATHS:
-        facts = copy.deepcopy(FACTS)
+@pytest.mark.parametrize(("kind", "count"), [("detector", 42), ("classifier", 40)])
+def test_every_fact_is_required(tmp_path: Path, kind, count):
+    template, known = CARDS[kind]
+    all_paths = list(paths(known))
+    assert len(all_paths) == count
+    for path in all_paths:
+        facts = copy.deepcopy(known)
         inner = facts
         for name in path[:-1]:
             inner = inner[name]
         del inner[path[-1]]
         with pytest.raises(ValueError, match=f"missing.*{path[-1]}"):
-            write_model_card(tmp_path / "README.md", facts)
+            written(tmp_path, facts, template)
     assert not list(tmp_path.iterdir())
 
 
@@ -119,23 +174,35 @@ def test_what_is_no_measurement_is_refused(tmp_path: Path, value):
     facts = copy.deepcopy(FACTS)
     facts["accuracy"]["rows"][1]["ap"] = value
     with pytest.raises(ValueError, match=r"accuracy\.rows\[1\]\.ap is"):
-        write_model_card(tmp_path / "README.md", facts)
+        written(tmp_path, facts)
 
 
 def test_rows_with_other_columns_are_refused(tmp_path: Path):
     facts = copy.deepcopy(FACTS)
     del facts["accuracy"]["rows"][1]["ap_small"]
     with pytest.raises(ValueError, match="rows of one table differ"):
-        write_model_card(tmp_path / "README.md", facts)
+        written(tmp_path, facts)
+
+
+def run_example(folder: Path, card: str, monkeypatch) -> dict[str, Any]:
+    match = re.search(r"```python\n(.*?)```", card, flags=re.DOTALL)
+    assert match is not None
+    assert len([line for line in match[1].splitlines() if line]) == 5
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    exec(match[1], names)
+    return names
 
 
 def test_example_on_the_card_runs(tmp_path: Path, whole_image_file, monkeypatch):
     path = whole_image_file()
     cv2.imwrite(str(tmp_path / "image.jpg"), np.zeros((20, 30, 3), np.uint8))
-    match = re.search(r"```python\n(.*?)```", written(tmp_path, FACTS), flags=re.DOTALL)
-    assert match is not None
-    assert len([line for line in match[1].splitlines() if line]) == 5
-    monkeypatch.chdir(path.parent)
-    names: dict[str, Any] = {}
-    exec(match[1], names)
+    names = run_example(path.parent, written(tmp_path, FACTS), monkeypatch)
     assert names["boxes"].tolist() == [[[0, 0, 30, 20]]]
+
+
+def test_example_on_the_card_of_a_classifier_runs(tmp_path: Path, mean_colour_file, monkeypatch):
+    path = mean_colour_file()
+    cv2.imwrite(str(tmp_path / "image.jpg"), np.zeros((20, 30, 3), np.uint8))
+    names = run_example(path.parent, written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD), monkeypatch)
+    np.testing.assert_allclose(names["probabilities"], [[1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)

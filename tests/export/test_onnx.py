@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 import torch
 
-from lowres.export.onnx import REQUIRED_METADATA, export_onnx, export_verified
+from lowres.export.onnx import export_onnx, export_verified
+from lowres.export.onnx_file import REQUIRED_METADATA
 from lowres.export.parity import ParityLimits, detect_with_pytorch, difference
 from lowres.export.runtime import OnnxDetector
 from lowres.models.downsamplers import IdentityDownsampler
@@ -104,6 +105,7 @@ def test_metadata_comes_back_with_the_parity_figures(exported, metadata):
     assert detector.class_names == ["stop", "yield", "speed 30"]
     assert (detector.max_detections, detector.canvas_multiple_px) == (MAX_DETECTIONS, MULTIPLE_PX)
     assert detector.metadata["ratio"] == str(model.ratio)
+    assert detector.metadata["task"] == "detection"
     parity = json.loads(detector.metadata["parity"])
     assert parity["images"] == len(images)
     assert [130, 150] in parity["sizes_hw"]

@@ -1,68 +1,14 @@
 import html
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from fake_report import CLASS_NAMES, cost, fake_report, metrics, scene
+from html_reading import assert_sound, read, words
 
 from lowres.report.contents import Example, FrontierPoint, ReportData, Row
 from lowres.report.page import render_page
-
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Checker(HTMLParser):
-    """Elements in balance, ids unique, links of all kinds, visible text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.problems: list[str] = []
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.images_without_words = 0
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        values = dict(attributes)
-        self.ids += [values["id"]] if values.get("id") else []
-        self.links += [
-            value or "" for name, value in attributes if name in ("src", "href", "xlink:href", "srcset", "action")
-        ]
-        self.images_without_words += tag == "img" and not values.get("alt")
-        self.images_without_words += tag == "svg" and not (values.get("aria-label") or values.get("aria-hidden"))
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open[-1] != tag:
-            self.problems.append(f"</{tag}> in {self.open[-3:]} at {self.getpos()}")
-        else:
-            self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.text.append(data)
-
-
-def read(page: str) -> Checker:
-    checker = Checker()
-    checker.feed(page)
-    checker.close()
-    return checker
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", " ".join(read(page).text))
 
 
 @pytest.fixture(scope="module")
@@ -70,34 +16,16 @@ def page() -> str:
     return render_page(fake_report())
 
 
-def test_elements_are_balanced_and_ids_unique(page):
-    checker = read(page)
-    assert checker.problems == []
-    assert checker.open == []
-    assert len(checker.ids) == len(set(checker.ids))
-    assert checker.tags.count("table") == 5
-    assert checker.images_without_words == 0
+def test_page_is_sound_and_fetches_nothing(page):
+    assert_sound(page)
+    assert read(page).tags.count("table") == 5
 
 
 def test_links_lead_to_places_on_the_page(page):
     checker = read(page)
     anchors = [link[1:] for link in checker.links if link.startswith("#")]
     assert len(anchors) > 10
-    assert set(anchors) <= set(checker.ids)
-    referenced = re.findall(r"url\(#([^)]+)\)", page)
-    assert referenced
-    assert set(referenced) <= set(checker.ids)
-
-
-def test_page_fetches_nothing_and_runs_nothing(page):
-    checker = read(page)
-    outside = [link for link in checker.links if not link.startswith(("#", "data:"))]
-    assert outside == []
-    assert "script" not in checker.tags
-    assert "@import" not in page
-    assert re.findall(r"url\((?!#)", page) == []
-    assert re.findall(r"https?://", page) == []
-    assert "default-src 'none'" in html.unescape(page)
+    assert re.findall(r"url\(#([^)]+)\)", page)
 
 
 def test_given_numbers_stand_on_the_page(page):

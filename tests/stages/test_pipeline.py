@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.stages.commands import lowres, refused
 from tests.stages.small import small_params, write_params
 
 import lowres.api as api
@@ -18,28 +19,6 @@ from lowres.models.artifact import sha256_of
 
 README = Path(__file__).parents[2] / "README.md"
 STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
-
-
-def lowres(folder, *arguments, check=True):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "lowres.cli", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def refused(done, message):
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
 
 
 SPLIT = {"images": "images", "annotations": "instances.json"}

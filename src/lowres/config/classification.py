@@ -103,7 +103,7 @@ class Evaluate(Strict):
 class Export(Strict):
     """ONNX and its parity with PyTorch."""
 
-    opset: Annotated[int, Field(ge=17, le=21)]
+    opset: Annotated[int, Field(ge=18, le=21)]
     parity_images: Count
     max_probability_difference: Positive
     max_top1_difference: NotNegative

@@ -122,7 +122,7 @@ class Evaluate(Strict):
 class Export(Strict):
     """ONNX and its parity with PyTorch."""
 
-    opset: Annotated[int, Field(ge=17, le=21)]
+    opset: Annotated[int, Field(ge=18, le=21)]
     parity_images: Count
     max_box_difference_px: Positive
     max_score_difference: Positive

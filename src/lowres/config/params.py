@@ -84,6 +84,7 @@ Params = DetectionParams | ClassificationParams
 Teacher = detection.Teacher | classification.Teacher
 Distill = detection.Distill | classification.Distill
 Evaluate = detection.Evaluate | classification.Evaluate
+Export = detection.Export | classification.Export
 _PARAMS: TypeAdapter[Params] = TypeAdapter(Annotated[Params, Field(discriminator="task")])
 
 

@@ -7,24 +7,26 @@ from typing import Any
 
 import jinja2
 
-_TEMPLATE = Path(__file__).with_name("model_card.md")
+DETECTOR_CARD = Path(__file__).with_name("model_card.md")
+CLASSIFIER_CARD = Path(__file__).with_name("classifier_card.md")
 
 
-def write_model_card(path: Path, facts: Mapping[str, Any]) -> None:
-    """Write the card as Markdown with YAML front matter.
+def write_model_card(path: Path, facts: Mapping[str, Any], *, template: Path) -> None:
+    """Write the card as Markdown with YAML front matter; `template` is one of the two above.
 
-    Facts that must be there, as the template `model_card.md` uses them:
+    Facts that must be there, as the templates use them:
 
     - `name`; `summary`, one sentence
-    - `model`: family, parameters, ratio, downsampler, stride_shift, class_names, canvas_multiple_px, max_detections,
-      input (a sentence: how images are sized before the model), onnx_file
+    - `model`: family, parameters, ratio, downsampler, class_names, onnx_file; of a detector stride_shift,
+      canvas_multiple_px, max_detections and input (a sentence: how images are sized before the model); of a classifier
+      width, restore (how thumbnails are enlarged) and side_px (of its input)
     - `accuracy`: split, images, rows
     - `cost`: hardware, threads, rows
     - `data`: name, train_images, val_images, test_images, source, md5
     - `training`: config_hash, commit
-    - `ap_by_thumbnail_size`: rows
+    - `ap_by_thumbnail_size`: rows, of a detector; `calibration`: rows, and `weakest_classes`: rows, of a classifier
     - `limits`: sentences
-    - `parity`: the fields of `ParityReport`
+    - `parity`: the fields of `ParityReport` or `ClassifierParity`
 
     Rows are mappings with the same keys, which become the columns. None is shown as a dash, for what is not defined.
 
@@ -37,7 +39,7 @@ def write_model_card(path: Path, facts: Mapping[str, Any]) -> None:
     environment.filters["table"] = _table
     _refuse_empty(facts, "")
     try:
-        text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(facts)
+        text = environment.from_string(template.read_text(encoding="utf-8")).render(facts)
     except jinja2.UndefinedError as error:
         raise ValueError(f"model card: a fact is missing: {error.message}") from error
     path.write_text(text, encoding="utf-8")

@@ -9,7 +9,6 @@ no proof that a size is even. It keeps the tracer's arithmetic on sizes short, t
 import copy
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,8 +20,9 @@ from jaxtyping import Float, Int
 from onnx import compose
 from torch import Tensor, nn
 
+from lowres.export.onnx_file import add_metadata, check_metadata, named_at_the_end, save, trace
 from lowres.export.parity import ParityLimits, ParityReport, compare
-from lowres.export.runtime import FORMAT, OnnxDetector
+from lowres.export.runtime import OnnxDetector
 from lowres.export.symbolic_sizes import symbolic_sizes
 from lowres.models.optimise import fold_batch_norm
 from lowres.models.thumbnail import ThumbnailDetector
@@ -30,8 +30,6 @@ from lowres.ops.detections import top_detections
 from lowres.records import ImageDetections
 
 log = logging.getLogger(__name__)
-
-REQUIRED_METADATA = ("class_names", "category_ids", "input", "data_md5", "config_hash", "commit")
 
 _PREPARE = """
 <ir_version: {ir_version}, opset_import: ["" : {opset}]>
@@ -109,7 +107,7 @@ def export_onnx(
     Raises ValueError for missing metadata, class names that do not fit the model, or a multiple that the ratio does
     not divide.
     """
-    _check_metadata(metadata, model.num_classes)
+    check_metadata(metadata, model.num_classes)
     if canvas_multiple_px % model.ratio:
         raise ValueError(f"export: canvas multiple {canvas_multiple_px} px is no multiple of the ratio {model.ratio}")
     core = _trace(model, max_detections, canvas_multiple_px, opset, example_hw)
@@ -122,20 +120,18 @@ def export_onnx(
         name="lowres",
         producer_name="lowres",
     )
-    _tidy(joined.graph)
-    onnx.helper.set_model_props(
+    save(
         joined,
+        path,
         {
             **metadata,
-            "lowres_format": str(FORMAT),
+            "task": "detection",
             "max_detections": str(max_detections),
             "canvas_multiple_px": str(canvas_multiple_px),
             "ratio": str(model.ratio),
             "opset": str(opset),
         },
     )
-    onnx.checker.check_model(joined)
-    onnx.save(joined, str(path))
 
 
 def export_verified(
@@ -159,9 +155,7 @@ def export_verified(
     ValueError with the figures; whatever goes wrong, a file that was under `path` before stays as it was, and nothing
     is left beside it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with named_at_the_end(path) as temporary:
         export_onnx(
             model,
             temporary,
@@ -172,10 +166,7 @@ def export_verified(
             example_hw=example_hw,
         )
         report = compare(model, OnnxDetector(temporary, threads=threads), samples, limits=limits, ap=ap)
-        _add_metadata(temporary, {"parity": json.dumps(asdict(report)), "parity_limits": json.dumps(asdict(limits))})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        add_metadata(temporary, {"parity": json.dumps(asdict(report)), "parity_limits": json.dumps(asdict(limits))})
     log.info("%s: parity over %d images: %s", path.name, report.images, report.summary())
     return report
 
@@ -193,51 +184,12 @@ def _trace(
     # The exporter gives a convolution without bias a computed one of zeros, which keeps ONNX Runtime from merging the
     # batch norm that follows (onnxscript 0.7): merged here, it has a bias of its own.
     fold_batch_norm(plain)
-    with torch.no_grad(), symbolic_sizes(plain.detector.hf):
-        program = torch.export.export(
+    with symbolic_sizes(plain.detector.hf):
+        return trace(
             _OnBlocks(plain, max_detections).eval(),
             (blocks, content_hw),
             dynamic_shapes=({0: dynamic, 2: dynamic, 4: dynamic}, None),
-            strict=False,
+            inputs=["blocks", "content_hw"],
+            outputs=["boxes", "scores", "labels"],
+            opset=opset,
         )
-        # Without the exporter's own rewriting: its fusion of clips writes an invalid graph for Deformable-DETR
-        # (github.com/microsoft/onnxscript/issues/2836 is about the same rule); ONNX Runtime optimises on loading.
-        exported = torch.onnx.export(
-            program,
-            input_names=["blocks", "content_hw"],
-            output_names=["boxes", "scores", "labels"],
-            opset_version=opset,
-            dynamo=True,
-            optimize=False,
-            verbose=False,
-        )
-    assert exported is not None
-    return exported.model_proto
-
-
-def _tidy(graph: onnx.GraphProto) -> None:
-    # The tracer's names of sizes (s77) mean nothing to a reader, and intermediate ones would contradict the new names.
-    del graph.value_info[:]
-    for output in graph.output:
-        output.type.tensor_type.shape.dim[0].dim_param = "batch"
-    # Stack traces with the paths of the machine that exported; they would also make equal models unequal files.
-    for node in graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    del graph.metadata_props[:]
-
-
-def _add_metadata(path: Path, values: Mapping[str, str]) -> None:
-    proto = onnx.load(str(path))
-    known = {entry.key: entry.value for entry in proto.metadata_props}
-    onnx.helper.set_model_props(proto, {**known, **values})
-    onnx.save(proto, str(path))
-
-
-def _check_metadata(metadata: Mapping[str, str], num_classes: int) -> None:
-    missing = [name for name in REQUIRED_METADATA if not metadata.get(name)]
-    if missing:
-        raise ValueError(f"export: metadata lacks {', '.join(missing)}; a file must say where it comes from")
-    names = json.loads(metadata["class_names"])
-    if not isinstance(names, list) or len(names) != num_classes:
-        raise ValueError(f"export: class_names must be a JSON list of the model's {num_classes} names, got {names!r}")

@@ -10,48 +10,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # pyright: ignore[reportAttributeAccessIssue]
 
+from lowres.export.session import first_line, open_session
 from lowres.records import ImageDetections
 
-FORMAT = 1
-
-_UNREADABLE = (
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)
 _FAILED = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.RuntimeException)
 
 
 class OnnxDetector:
     """A session on one file; `threads` is the number of CPU threads that one operator may use.
 
-    Raises ValueError for a file that is missing, damaged, or not exported by lowres.
+    Raises ValueError for a file that is missing, damaged, not exported by lowres, or no detector.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
-        if not path.is_file():
-            raise ValueError(f"{path}: no such ONNX file")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except _UNREADABLE as error:
-            raise ValueError(f"{path}: damaged, or no ONNX file: {_first_line(error)}") from error
+        self._session, self.metadata = open_session(path, threads=threads, task="detection")
         self.path, self.threads = path, threads
-        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        if self.metadata.get("lowres_format") != str(FORMAT):
-            raise ValueError(
-                f"{path}: an ONNX file, but no lowres model of format {FORMAT} "
-                f"(its metadata says {self.metadata.get('lowres_format')!r}); make one with `lowres export`"
-            )
         self.class_names: list[str] = json.loads(self.metadata["class_names"])
 
     @property
@@ -87,7 +62,7 @@ class OnnxDetector:
             height, width = pixels.shape[1:3]
             raise ValueError(
                 f"{self.path}: cannot run on an image of {width}x{height} px (an image that gives the model fewer "
-                f"positions than it has queries is too small; enlarge it): {_first_line(error)}"
+                f"positions than it has queries is too small; enlarge it): {first_line(error)}"
             ) from error
 
 
@@ -103,7 +78,3 @@ def same_size_batches(images: Sequence[np.ndarray], batch_size: int) -> Iterator
     for positions in groups.values():
         for start in range(0, len(positions), batch_size):
             yield positions[start : start + batch_size]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]

@@ -7,7 +7,6 @@ Each entry can go when transformers keeps that size symbolic.
 """
 
 import builtins
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +30,6 @@ def symbolic_sizes(hf: PreTrainedModel) -> Iterator[None]:
     }
     with ExitStack() as stack:
         stack.enter_context(fused_attention_disabled(hf))
-        stack.enter_context(_quiet("torch.onnx._internal.exporter._registration"))
         for name, function in replaced.items():
             if name == "len" or hasattr(module, name):
                 stack.enter_context(mock.patch.object(module, name, function, create=True))
@@ -74,15 +72,3 @@ def _linspace(start: float, end: float, steps: int, **options) -> Tensor:
     if not isinstance(steps, torch.SymInt):
         return _torch_linspace(start, end, steps, **options)
     return torch.arange(steps, **options) + start
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    # The exporter warns of each operator of torchvision when that is not installed; none is used here.
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

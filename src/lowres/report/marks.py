@@ -1,9 +1,13 @@
-"""What all figures share: the colour, dash and marker of each row, and a few measures."""
+"""What all figures share: the colour, dash and marker of each row, how accuracy is written, and a few sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter
+
 from lowres.report import svg
+from lowres.report.numbers import decimals, percent
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,36 @@ _OTHER_STYLES = (
 )
 
 
+@dataclass(frozen=True)
+class Measure:
+    """The accuracy that a task's figures show, a fraction in [0, 1]: its name and how it is written."""
+
+    name: str
+    in_percent: bool
+
+    @property
+    def title(self) -> str:
+        """The name at the beginning of a title."""
+        return self.name[:1].upper() + self.name[1:]
+
+    def write(self, value: float) -> str:
+        """0.46, or 78.7 %."""
+        return f"{100 * value:.1f} %" if self.in_percent else f"{value:.2f}"
+
+    def tell(self, value: object) -> str:
+        """As it stands in a table: 0.463, or 78.7 %; a dash where there is none."""
+        return percent(value, 1) if self.in_percent else decimals(value)
+
+    def mark(self, axis: Axis) -> None:
+        """Writes the axis in percent where the measure is."""
+        if self.in_percent:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+
+
+AP = Measure("AP", in_percent=False)
+TOP1 = Measure("top-1", in_percent=True)
+
+
 def row_styles(keys: Sequence[str]) -> dict[str, Style]:
     """The look of each row; beyond the three known keys, further looks in order, which repeat after three."""
     others = [key for key in keys if key not in _STYLES]
@@ -44,7 +78,7 @@ def row_styles(keys: Sequence[str]) -> dict[str, Style]:
 
 
 def head_room(top: float) -> float:
-    """Upper limit of an axis of AP whose highest value is `top`."""
+    """Upper limit of an axis of accuracy whose highest value is `top`."""
     return min(1.0, max(0.1, 1.15 * top)) if top < 0.95 else 1.08
 
 

@@ -1,6 +1,5 @@
-"""Images of the report: examples with their boxes, thumbnails beside originals; data URIs within a size limit."""
+"""Images of a detector's report: examples with their boxes, thumbnails beside originals."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,25 +9,13 @@ import numpy as np
 from lowres.records import ImageDetections
 from lowres.report.contents import Example, ReportData
 from lowres.report.draw import draw_boxes, drawing_scale
+from lowres.report.numbers import decimals, finite
 from lowres.report.outcomes import Boxes, compare, truth_boxes
-from lowres.report.wording import decimals, finite
+from lowres.report.panels import TOTAL_BYTES, Panel, panel
 
-TOTAL_BYTES = 3_600_000  # of all images before base64, which makes them a third larger; the page stays under 6 MB
 _LONG_SIDE_PX = 800  # of a drawn image; it is shown at about half of it
 _FONT_PX = 24
 _MOST_PAIRS = 3
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One image on the page with the words under it."""
-
-    source: str  # data URI
-    width_px: int
-    height_px: int
-    title: str
-    caption: str
-    alternative: str
 
 
 @dataclass(frozen=True)
@@ -76,24 +63,11 @@ def thumbnail_pairs(data: ReportData) -> list[Pair]:
         small_height, small_width = example.thumbnail.shape[:2]
         image_id = example.truth.image_id
         limit = int(TOTAL_BYTES * 0.2) // _MOST_PAIRS
-        original = _panel(example.image, "Original", f"{width} × {height} px", f"image {image_id}", limit // 2)
+        original = panel(example.image, "Original", f"{width} × {height} px", f"image {image_id}", limit // 2)
         caption = f"{small_width} × {small_height} px"
-        thumbnail = _panel(example.thumbnail, "Thumbnail", caption, f"thumbnail of image {image_id}", limit // 2)
+        thumbnail = panel(example.thumbnail, "Thumbnail", caption, f"thumbnail of image {image_id}", limit // 2)
         pairs.append(Pair(image_id, original, thumbnail, round(100 * small_width / (width + small_width), 2)))
     return pairs
-
-
-def jpeg(image: np.ndarray, limit_bytes: int) -> bytes:
-    """The image as JPEG, of the best quality that fits the limit; made smaller, by halves, if none does."""
-    while True:
-        encoded = np.zeros(0, dtype=np.uint8)
-        for quality in (90, 82, 70, 55):
-            _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-            if len(encoded) <= limit_bytes:
-                return encoded.tobytes()
-        if min(image.shape[:2]) < 32:
-            return encoded.tobytes()
-        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
 def _panels(example: Example, data: ReportData, limit: int) -> list[Panel]:
@@ -139,16 +113,7 @@ def _drawn(
     )  # fmt: skip
     names = _listed([data.class_names[int(label)] for label in boxes.labels])
     alternative = f"{title}, image {example.truth.image_id}: {caption}{': ' + names if names else ''}"
-    return _panel(drawn, title, caption, alternative, limit)
-
-
-def _panel(image: np.ndarray, title: str, caption: str, alternative: str, limit: int) -> Panel:
-    if max(image.shape[:2]) <= 160:
-        _, encoded = cv2.imencode(".png", image[..., ::-1])
-        source = "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()
-    else:
-        source = "data:image/jpeg;base64," + base64.b64encode(jpeg(image, limit)).decode()
-    return Panel(source, image.shape[1], image.shape[0], title, caption, alternative)
+    return panel(drawn, title, caption, alternative, limit)
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

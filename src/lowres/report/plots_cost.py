@@ -1,31 +1,44 @@
 """Figures of cost: accuracy against multiply-adds and against time, and where the time goes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lowres.report import svg
-from lowres.report.contents import FrontierPoint, Row
 from lowres.report.draw import Rect, overlap
-from lowres.report.marks import Style, clipped, head_room, row_styles
-from lowres.report.wording import count, finite, latency_ms
+from lowres.report.marks import Measure, Style, clipped, head_room, row_styles
+from lowres.report.numbers import count, finite, latency_ms
+from lowres.report.rows import EvaluatedRow
 
 _NEUTRAL = Style(svg.MUTED, (), "o", "")  # models that are no row of this run
-_QUANTITIES = {  # title, axis
-    "multiply_adds": ("AP against multiply-adds", "multiply-adds of one image"),
-    "latency_ms": ("AP against time", "milliseconds from JPEG bytes to boxes (p50)"),
-}
+
+
+@dataclass(frozen=True)
+class CostPoint:
+    """One model in the plane of accuracy against cost; with a `key`, it takes that row's colour."""
+
+    title: str
+    accuracy: float | None
+    multiply_adds: float | None
+    latency_ms: float | None  # p50 of the whole way
+    key: str | None = None
 
 
 @mpl.rc_context(svg.STYLE)
-def accuracy_against_cost(points: Sequence[FrontierPoint], keys: Sequence[str], *, quantity: str) -> str | None:
-    """AP over `multiply_adds` or `latency_ms`, logarithmic; the steps join what nothing cheaper reaches."""
+def accuracy_against_cost(
+    points: Sequence[CostPoint], keys: Sequence[str], *, quantity: str, measure: Measure, way: str
+) -> str | None:
+    """Accuracy over `multiply_adds` or `latency_ms`, logarithmic; the steps join what nothing cheaper reaches.
+
+    `way` is what the time per image covers.
+    """
     known = [
-        (cost, ap, point)
+        (cost, accuracy, point)
         for point in points
-        if (cost := finite(getattr(point, quantity))) and cost > 0 and (ap := finite(point.ap)) is not None
+        if (cost := finite(getattr(point, quantity))) and cost > 0 and (accuracy := finite(point.accuracy)) is not None
     ]
     if not known:
         return None
@@ -34,33 +47,47 @@ def accuracy_against_cost(points: Sequence[FrontierPoint], keys: Sequence[str], 
     axes = figure.add_subplot()
     axes.set_xscale("log")
     costs = [cost for cost, _, _ in known]
-    margin = max((max(costs) / min(costs)) ** 0.12, 1.3)
-    axes.set(xlim=(min(costs) / margin, max(costs) * margin), ylim=(0, head_room(max(ap for _, ap, _ in known))))
+    spread = max(costs) / min(costs)
+    # Wide enough for two round numbers on the axis, where all cost about the same.
+    margin = max(spread**0.12, 1.3, (5 / spread) ** 0.5)
+    axes.set(
+        xlim=(min(costs) / margin, max(costs) * margin), ylim=(0, head_room(max(accuracy for _, accuracy, _ in known)))
+    )
     front, best = [], -1.0
-    for cost, ap, _ in sorted(known, key=lambda item: (item[0], -item[1])):
-        if ap > best:
-            front.append((cost, ap))
-            best = ap
+    for cost, accuracy, _ in sorted(known, key=lambda item: (item[0], -item[1])):
+        if accuracy > best:
+            front.append((cost, accuracy))
+            best = accuracy
     axes.step(*zip(*front), where="post", color=svg.MUTED, linewidth=1, linestyle=(0, (3, 3)))
-    for cost, ap, point in known:
+    for cost, accuracy, point in known:
         style = styles.get(point.key or "", _NEUTRAL)
         axes.plot(
-            cost, ap, style.marker, color=style.colour, markersize=10 if point.key else 6, markeredgecolor=svg.CARD
+            cost,
+            accuracy,
+            style.marker,
+            color=style.colour,
+            markersize=10 if point.key else 6,
+            markeredgecolor=svg.CARD,
         )
-    title, unit = _QUANTITIES[quantity]
-    axes.set(xlabel=unit, ylabel="AP")
+    against, unit = {
+        "multiply_adds": ("multiply-adds", "multiply-adds of one image"),
+        "latency_ms": ("time", f"milliseconds from {way} (p50)"),
+    }[quantity]
+    title = f"{measure.title} against {against}"
+    axes.set(xlabel=unit, ylabel=measure.name)
+    measure.mark(axes.yaxis)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(title)
     rows_first = sorted(known, key=lambda item: (item[2].key is None, -item[1]))
-    _place_labels(axes, [(cost, ap, p.title, styles.get(p.key or "", _NEUTRAL).colour) for cost, ap, p in rows_first])
-    described = f"{title}: " + "; ".join(f"{p.title} {ap:.2f} at {count(c)}" for c, ap, p in known)
+    _place_labels(axes, [(c, a, p.title, styles.get(p.key or "", _NEUTRAL).colour) for c, a, p in rows_first])
+    described = f"{title}: " + "; ".join(f"{p.title} {measure.write(a)} at {count(c)}" for c, a, p in known)
     return svg.inline_svg(figure, name=f"frontier-{quantity.replace('_', '-')}", description=described)
 
 
 @mpl.rc_context(svg.STYLE)
-def latency_parts(rows: Sequence[Row]) -> str | None:
+def latency_parts(rows: Sequence[EvaluatedRow]) -> str | None:
     """Where the time goes: decode, resize and model as one bar per row (p50), the whole way's p99 as a line."""
     known = [row for row in rows if any(latency_ms(row.cost, part) for part in ("decode", "resize", "model"))]
     if not known:
@@ -104,7 +131,7 @@ def _place_labels(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -
     frame = axes.get_window_extent()
     dots = [axes.transData.transform((x, y)) for x, y, _, _ in labels]
     taken: list[Rect] = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
-    for (x, y), (cost, ap, title, colour) in zip(dots, labels, strict=True):
+    for (x, y), (cost, accuracy, title, colour) in zip(dots, labels, strict=True):
         text = clipped(title, 34)
         width, height = 5.7 * len(text), 12.0
         left, middle, right = -9 - width, -width / 2, 9
@@ -122,5 +149,5 @@ def _place_labels(axes: Axes, labels: Sequence[tuple[float, float, str, str]]) -
         taken.append(best[1])
         offset = best[1][0] - x, best[1][1] - y
         axes.annotate(
-            text, (cost, ap), xytext=offset, textcoords="offset points", fontsize=10, color=colour, gid="halo"
+            text, (cost, accuracy), xytext=offset, textcoords="offset points", fontsize=10, color=colour, gid="halo"
         )

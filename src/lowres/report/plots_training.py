@@ -1,4 +1,4 @@
-"""Figures of training: the loss and its terms, the learning rate, AP at each evaluation."""
+"""Figures of training: the loss and its terms, the learning rate, accuracy at each evaluation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lowres.report import svg
-from lowres.report.marks import clipped, head_room, identifier
-from lowres.report.wording import finite
+from lowres.report.marks import Measure, clipped, head_room, identifier
+from lowres.report.numbers import finite
 
 _STAGE_COLOURS = {"teacher": svg.TEACHER, "distill": svg.STUDENT}
 
@@ -53,12 +53,14 @@ def loss_curves(stage: str, records: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 @mpl.rc_context(svg.STYLE)
-def ap_over_steps(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
-    """Validation AP at each evaluation, one line per stage; the best is marked."""
+def accuracy_over_steps(
+    histories: Mapping[str, Sequence[Mapping[str, Any]]], *, metric: str, measure: Measure
+) -> str | None:
+    """Validation accuracy at each evaluation, one line per stage; the best is marked. `metric` is its key there."""
     series = {}
     for stage, records in histories.items():
         evaluations = [record for record in records if record.get("kind") == "evaluation"]
-        steps, values = _series(evaluations, lambda record: (record.get("metrics") or {}).get("ap"))
+        steps, values = _series(evaluations, lambda record: (record.get("metrics") or {}).get(metric))
         if len(steps):
             series[stage] = (steps, values)
     if not series:
@@ -71,13 +73,16 @@ def ap_over_steps(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str |
         best = int(np.argmax(values))
         axes.plot(steps[best], values[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=colour)
         axes.annotate(
-            f"{stage} {values[best]:.2f}", (steps[best], values[best]), xytext=(0, 8), textcoords="offset points",
-            color=colour, fontweight="bold", ha="right" if best > len(steps) / 2 else "left", gid="halo",
+            f"{stage} {measure.write(values[best])}", (steps[best], values[best]), xytext=(0, 8),
+            textcoords="offset points", color=colour, fontweight="bold",
+            ha="right" if best > len(steps) / 2 else "left", gid="halo",
         )  # fmt: skip
     axes.set(xlabel="step of the stage", xlim=(0, None), ylim=(0, head_room(max(v.max() for _, v in series.values()))))
-    axes.set_title("AP on the validation images")
-    described = "Validation AP over steps: " + ", ".join(f"{k} best {v.max():.2f}" for k, (_, v) in series.items())
-    return svg.inline_svg(figure, name="ap-steps", description=described)
+    measure.mark(axes.yaxis)
+    axes.set_title(f"{measure.title} on the validation images")
+    told = ", ".join(f"{stage} best {measure.write(values.max())}" for stage, (_, values) in series.items())
+    described = f"Validation {measure.name} over steps: {told}"
+    return svg.inline_svg(figure, name=f"{identifier(metric)}-steps", description=described)
 
 
 def _loss_panel(

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from lowres.models.downsamplers import bicubic_of
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.measuring.classifier_split import measure_classifiers
 from lowres.stages.measuring.kit import Measured
+from lowres.stages.measuring.one_square import stretched
 
 
 class ClassificationMeasuring:
@@ -38,10 +38,7 @@ class ClassificationMeasuring:
 
     def size(self, pixels: np.ndarray, sizing: dict[str, Any]) -> Tensor:
         """Stretched to the network's square, in [0, 1], batched."""
-        side = sizing["short_side_px"]
-        if pixels.shape[:2] != (side, side):
-            shrinks = min(pixels.shape[:2]) >= side
-            pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        pixels = stretched(pixels, sizing)
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float().div_(255)
 
     def run(self, model: ThumbnailModel, inputs: Tensor) -> np.ndarray:

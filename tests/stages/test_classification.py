@@ -1,0 +1,103 @@
+"""The DAG for classifiers through the command line, once, at a tiny size; then facts about what it left."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+from tests.stages.commands import lowres, refused
+from tests.stages.small import write_params
+
+from lowres.models.artifact import load_model
+
+ROOT = Path(__file__).parents[2]
+STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
+
+
+def small_params():
+    values = YAML(typ="safe").load((ROOT / "presets/dfd-demo.yaml").read_text())
+    values["data"]["source"]["signs"] |= {"num_train": 24, "num_val": 8, "num_test": 8, "image_size_px": 128}
+    values["data"]["source"]["min_side_px"] = 8
+    values["teacher"]["model"]["width"] = 0.125
+    for section in ("teacher", "distill"):
+        train = values[section]["train"]
+        train |= {"steps": 12, "batch_size": 8, "evaluate_every_steps": 12, "precision": "float32"}
+        train["optimiser"]["lr"] = 0.02
+        train["schedule"]["warmup_steps"] = 1
+    values["evaluate"] |= {"latency_repeats": 3, "batch_size": 8}
+    values["export"] |= {"parity_images": 4, "max_probability_difference": 1e-5}
+    values["report"]["num_examples"] = 1
+    return values
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    write_params(folder / "params.yaml", small_params())
+    for stage in STAGES:
+        lowres(folder, stage)
+    return folder
+
+
+def details(folder):
+    return json.loads((folder / "outputs/evaluation/details.json").read_text())
+
+
+def test_rows_are_teacher_teacher_on_thumbnails_baseline_and_student(finished):
+    rows = details(finished)["rows"]
+    assert [row["key"] for row in rows] == ["teacher", "teacher_bicubic", "baseline", "student"]
+    for row in rows:
+        assert 0 <= row["metrics"]["top1"] <= row["metrics"]["top5"] <= 1
+        low, high = row["metrics"]["top1_interval"]
+        assert low <= row["metrics"]["top1"] <= high
+        assert row["cost"]["multiply_adds"] > 0
+        assert row["cost"]["thumbnail_wh_px"] == ([32, 32] if row["key"] == "teacher" else [8, 8])
+
+
+def test_probabilities_give_the_confusion_matrix_again(finished):
+    evaluation = finished / "outputs/evaluation"
+    labels = np.array(json.loads((evaluation / "labels.json").read_text())["labels"])
+    found = np.load(evaluation / "probabilities/student.npy").argmax(1)
+    confusion = np.array(details(finished)["confusion"]["student"])
+    assert confusion.sum() == len(labels)
+    assert np.trace(confusion) == (found == labels).sum()
+
+
+def test_baseline_and_student_begin_alike_and_end_apart(finished):
+    baseline, _ = load_model(finished / "outputs/baseline")
+    student, spec = load_model(finished / "outputs/student")
+    assert spec.task == "classification"
+    assert spec.network["restore"] == "bicubic"
+    first = [
+        next(csv.DictReader((finished / f"outputs/history/{stage}/train.csv").open()))
+        for stage in ("baseline", "distill")
+    ]
+    assert first[0]["recognition"] == first[1]["recognition"]
+    weights = zip(baseline.parameters(), student.parameters(), strict=True)
+    assert any(not np.array_equal(one.detach(), other.detach()) for one, other in weights)
+
+
+def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):
+    values = small_params()
+    values["data"]["source"] = values["data"]["source"]["signs"]
+    values["data"]["min_side_px"] = 32
+    write_params(tmp_path / "params.yaml", values)
+    lowres(tmp_path, "prepare")
+    refused(lowres(tmp_path, "teacher", check=False), "a classifier learns from images of one class each")
+
+
+def test_a_grey_image_is_read_and_an_empty_class_folder_refused(tmp_path):
+    for split in ("train", "val"):
+        for name in ("a", "b"):
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            cv2.imwrite(str(folder / "1.png"), np.full((32, 32), 128, np.uint8))
+    values = small_params()
+    values["data"]["source"] = {"kind": "class_folders", "root": "data"}
+    write_params(tmp_path / "params.yaml", values)
+    lowres(tmp_path, "prepare")
+    (tmp_path / "data/train/a/1.png").unlink()
+    refused(lowres(tmp_path, "prepare", check=False), "the class folder is empty")
