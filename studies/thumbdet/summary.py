@@ -26,6 +26,10 @@ QUESTIONS = {
         "main: learned-paper",
         "main: bicubic-none",
     ),
+    "a module that adds to bicubic thumbnails, our terms, against plain bicubic": (
+        "main: learned-best-skip",
+        "main: bicubic-none",
+    ),
     "learned instead of bicubic, no distillation": ("main: learned-none", "main: bicubic-none"),
     "learned instead of bicubic, our terms": ("main: learned-best", "main: bicubic-best"),
     "area instead of bicubic, no distillation": ("main: area-none", "main: bicubic-none"),

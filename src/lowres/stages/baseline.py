@@ -22,11 +22,11 @@ def run(
     out_metrics: Path,
     out_history: Path,
 ) -> dict[str, Any]:
-    """Train on labels alone, from the same initial weights and for as many steps; empty folders where not asked for."""
+    """Train on labels alone, from the same initial weights, for as many steps; a note instead where not asked for."""
     if not baseline.train:
         for folder in (out_model, out_history):
-            with whole_folder(folder):
-                pass
+            with whole_folder(folder) as work:
+                (work / "not-trained.txt").write_text("params.yaml says baseline.train: false\n")
         write_json(out_metrics, {"trained": False})
         return {"trained": False}
     return train_student(

@@ -56,7 +56,7 @@ def run(
         Row("teacher", "Teacher, full resolution", teacher_model, teacher),
         Row("teacher_bicubic", "Teacher, fed bicubic thumbnails", bicubic, teacher, behind=student),
     ]
-    if any(baseline.iterdir()):
+    if (baseline / "config.json").is_file():
         baseline_model, baseline_spec = load_model(baseline)
         require_same_classes(baseline_spec, baseline, split)
         rows.append(Row("baseline", "Student without its teacher", baseline_model, baseline))
