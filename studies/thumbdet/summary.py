@@ -14,6 +14,7 @@ from scipy import stats
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib import ticker
 
 HERE = Path(__file__).parent
 Results = dict[tuple[str, str], list[dict[str, Any]]]
@@ -122,38 +123,66 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
+COLUMNS = {"bicubic": "bicubic", "area": "area", "learned": "learned", "skip": "learned,\nadded to bicubic"}
+
+
 def plot_main(results: Results) -> None:
-    """AP of {bicubic, area, learned} x {none, paper, best}, each seed a dot."""
+    """AP by down-sampler and terms: a dot for each seed, a line for their mean."""
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for offset, terms in enumerate(("none", "paper", "best")):
-        for column, kind in enumerate(("bicubic", "area", "learned")):
-            runs = results.get(("main", f"{kind}-{terms}"))
+        label = {"none": "no distillation", "paper": "the paper's terms", "best": "our terms"}[terms]
+        for column, kind in enumerate(COLUMNS):
+            runs = results.get(("main", f"learned-{terms}-skip" if kind == "skip" else f"{kind}-{terms}"))
             if not runs:
                 continue
             values = [100 * run["test"]["ap"] for run in runs]
             at = column + (offset - 1) * 0.22
-            axes.bar(at, np.mean(values), 0.2, color=f"C{offset}", label=terms if column == 0 else None, alpha=0.6)
-            axes.plot([at] * len(values), values, "o", color="black", markersize=3)
-    axes.set_xticks(range(3), ["bicubic", "area", "learned"])
+            axes.hlines(float(np.mean(values)), at - 0.09, at + 0.09, color=f"C{offset}", linewidth=3, label=label)
+            axes.plot([at] * len(values), values, "o", color=f"C{offset}", markersize=5, alpha=0.6)
+            label = None
+    axes.set_xticks(range(len(COLUMNS)), list(COLUMNS.values()))
     axes.set_ylabel("AP on the test split, %")
-    axes.set_title("Students at 4x: down-sampler and distillation terms")
-    axes.legend(title="terms")
+    axes.set_title("Students at 4x: dots are seeds, lines their means")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="upper left")
     figure.savefig(HERE / "main.png", dpi=120)
 
 
+FRONTIER = (
+    ("main", "bicubic-best"),
+    ("main", "learned-best"),
+    ("main", "learned-best-skip"),
+    ("init", "scratch"),
+    ("shift", "shift0"),
+    ("shift", "shift2"),
+    ("equal", "2x-narrow-scratch"),
+    ("equal", "2x-narrow-scratch-long"),
+    ("equal", "4x-scratch"),
+    ("equal", "2x-same-detector"),
+)
+
+
 def plot_frontier(results: Results) -> None:
-    """AP against multiply-adds of every arm."""
+    """AP against multiply-adds; nothing is drawn before the arms of other costs have been run."""
+    measured = [arm for arm in FRONTIER if arm in results]
+    if not any(group in ("shift", "equal") for group, _ in measured):
+        return
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    measured = {arm: runs for arm, runs in results.items() if arm[0] != "tune"}
-    for number, ((group, name), runs) in enumerate(sorted(measured.items())):
-        mean, half = interval([run["test"]["ap"] for run in runs])
+    for number, (group, name) in enumerate(measured):
+        runs = results[group, name]
+        values = [100 * run["test"]["ap"] for run in runs]
         cost = runs[0]["multiply_adds"] / 1e6
-        label = f"{group}: {name}"
-        axes.errorbar(cost, 100 * mean, yerr=None if np.isnan(half) else 100 * half, fmt="o", color=f"C{number % 10}")
-        axes.annotate(label, (cost, 100 * mean), fontsize=6, xytext=(4, 2), textcoords="offset points")
+        axes.plot([cost] * len(values), values, "o", color=f"C{number}", markersize=5, alpha=0.6)
+        axes.annotate(
+            f"{group}: {name}", (cost, np.mean(values)), fontsize=7, xytext=(6, -2), textcoords="offset points"
+        )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ticker.ScalarFormatter())
+    axes.xaxis.set_minor_formatter(ticker.ScalarFormatter())
     axes.set_xlabel("multiply-adds, millions")
     axes.set_ylabel("AP on the test split, %")
+    axes.set_title("Dots are seeds")
+    axes.grid(alpha=0.3)
     figure.savefig(HERE / "frontier.png", dpi=120)
 
 
