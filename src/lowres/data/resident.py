@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader
+from lowres.data.stretch import stretched
 from lowres.data.truth import class_names, load_truth
 from lowres.records import LabelledImages
 
@@ -65,11 +65,7 @@ def load_resident(folder: Path, *, side_px: int, verify: bool = True, threads: i
     pixels = np.empty((len(reader), 3, side_px, side_px), np.uint8)
 
     def decode(position: int) -> None:
-        image = decode_rgb(reader[position])
-        if image.shape[:2] != (side_px, side_px):
-            shrinks = min(image.shape[:2]) >= side_px
-            image = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-        pixels[position] = image.transpose(2, 0, 1)
+        pixels[position] = stretched(decode_rgb(reader[position]), side_px).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(decode, range(len(reader)), chunksize=256))
@@ -114,8 +110,11 @@ class ResidentBatches:
         while True:
             places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
             epochs, within = np.divmod(places, len(self.split))
-            orders = {epoch: orders.get(epoch, self._order(epoch)) for epoch in np.unique(epochs).tolist()}
-            chosen = np.array([orders[epoch][place] for epoch, place in zip(epochs.tolist(), within, strict=True)])
+            present = np.unique(epochs).tolist()  # one, or two where a batch goes on into the next
+            orders = {epoch: orders[epoch] if epoch in orders else self._order(epoch) for epoch in present}
+            chosen = np.empty(self.batch_size, np.int64)
+            for epoch in present:
+                chosen[epochs == epoch] = orders[epoch][within[epochs == epoch]]
             draws = np.random.default_rng([self.seed, _AUGMENT, step]).random((3, self.batch_size), np.float32)
             mine = slice(self.rank * own, (self.rank + 1) * own)
             yield self._cut(torch.from_numpy(chosen[mine]), torch.from_numpy(draws[:, mine]))

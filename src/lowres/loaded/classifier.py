@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from lowres.data.stretch import stretched
 from lowres.export.classifier_runtime import OnnxClassifier
 from lowres.loaded.cost import file_cost, folder_cost
 from lowres.models.artifact import ModelSpec
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.choose import measuring_kit_of
-from lowres.stages.measuring.one_square import stretched
 
 
 @dataclass
@@ -68,7 +68,7 @@ class OnnxFileClassifier:
         return file_cost(encoded, size=self._size, run=self._run, finish=lambda found: found, repeats=repeats)
 
     def _size(self, pixels: np.ndarray) -> np.ndarray:
-        return stretched(pixels, json.loads(self.file.metadata["input"]))
+        return stretched(pixels, json.loads(self.file.metadata["input"])["short_side_px"])
 
     def _run(self, square: np.ndarray) -> np.ndarray:
         return self.file.classify([square])[0]

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from lowres.config.classification import Evaluate
 from lowres.config.data import Input
+from lowres.data.stretch import stretched
 from lowres.models.assemble import ThumbnailModel
 from lowres.models.downsamplers import bicubic_of
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.measuring.classifier_split import measure_classifiers
 from lowres.stages.measuring.kit import Measured
-from lowres.stages.measuring.one_square import stretched
 
 
 class ClassificationMeasuring:
@@ -38,7 +38,7 @@ class ClassificationMeasuring:
 
     def size(self, pixels: np.ndarray, sizing: dict[str, Any]) -> Tensor:
         """Stretched to the network's square, in [0, 1], batched."""
-        pixels = stretched(pixels, sizing)
+        pixels = stretched(pixels, sizing["short_side_px"])
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].float().div_(255)
 
     def run(self, model: ThumbnailModel, inputs: Tensor) -> np.ndarray:
