@@ -7,6 +7,9 @@ SEEDS = (0, 1, 2)
 # Of a student's training in all groups but `tune`, which takes the preset's: what lets three seeds of every arm be run
 # in two hours on two cores.
 STEPS = 600
+# The group `long` asks what more training buys: a teacher and students of these many steps.
+LONG_TEACHER_STEPS = 2400
+LONG_STEPS = 1000
 
 DETECTION: dict[str, Any] = {"detection": {"weight": 1.0}}
 PAPER: dict[str, Any] = {
@@ -73,6 +76,8 @@ class Arm:
     lr: float | None = None
     downsampler_lr_factor: float | None = None  # 1 is no group of its own
     num_denoising: int | None = None
+    # Of its teacher's training; None is the teacher that `make demo` trained.
+    teacher_steps: int | None = None
 
     @property
     def key(self) -> str:
@@ -94,6 +99,13 @@ def all_arms() -> list[Arm]:
                 arms.append(Arm("main", f"{kind}-{terms}", seed, kind=kind, terms=terms))
         arms.append(Arm("main", "learned-paper-index", seed, terms="paper-index"))
         arms.append(Arm("main", "learned-best-skip", seed, skip="bicubic"))
+    for seed in SEEDS:
+        longer: dict[str, Any] = {"steps": LONG_STEPS, "teacher_steps": LONG_TEACHER_STEPS}
+        arms.append(Arm("long", "bicubic-none", seed, kind="bicubic", terms="none", **longer))
+        for terms in ("none", "feature-strong"):
+            arms.append(Arm("long", f"learned-{terms}-skip", seed, terms=terms, skip="bicubic", **longer))
+        arms.append(Arm("long", "learned-feature-strong", seed, terms="feature-strong", **longer))
+        arms.append(Arm("long", "bicubic-feature-strong", seed, kind="bicubic", terms="feature-strong", **longer))
     for seed in SEEDS:
         arms.append(Arm("init", "scratch", seed, init="scratch"))
         for shift in (0, 2):

@@ -34,7 +34,7 @@ from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_detector, sha256_of
-from lowres.stages import distill, downsampler
+from lowres.stages import distill, downsampler, teacher
 from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.outputs import write_json
 from lowres.stages.provenance import code_identity, data_identity
@@ -45,7 +45,7 @@ RESULTS = HERE / "results"
 ROOT = HERE.parents[1]
 PRESET = ROOT / "presets/thumbdet-demo.yaml"
 OUTPUTS = Path(os.environ.get("LOWRES_STUDY_OUTPUTS", "outputs")).resolve()
-DATA, TEACHER = OUTPUTS / "data", OUTPUTS / "teacher"
+DATA = OUTPUTS / "data"
 WORK = OUTPUTS.parent / ".lowres/studies/thumbdet"
 
 
@@ -92,11 +92,33 @@ def is_done(arm: Arm) -> bool:
     return True
 
 
+def teacher_of(arm: Arm) -> Path:
+    """The folder of the arm's teacher; one that the demo did not train is trained here, once for all its arms."""
+    if arm.teacher_steps is None:
+        return OUTPUTS / "teacher"
+    folder = WORK / f"teacher-{arm.teacher_steps}-steps"
+    if not folder.is_dir():
+        values = YAML(typ="safe").load(PRESET.read_text())
+        values["teacher"]["train"]["steps"] = arm.teacher_steps
+        params = parse_params(values, origin=folder.name)
+        teacher.run(
+            params.task,
+            params.teacher,
+            params.data.input,
+            data=DATA,
+            out_model=folder,
+            out_metrics=folder.with_suffix(".json"),
+            out_history=folder.with_name(f"{folder.name}-history"),
+        )
+    return folder
+
+
 def run_arm(arm: Arm) -> dict[str, Any]:
     """Train the arm's down-sampler and student, measure the student on the test split."""
     params = parse_params(values_of(arm), origin=arm.key)
     sizing = params.data.input
     work = WORK / arm.key
+    guide = teacher_of(arm)
     began = time.monotonic()
     downsampler.run(
         params.task,
@@ -112,7 +134,7 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         params.distill,
         sizing,
         data=DATA,
-        teacher=TEACHER,
+        teacher=guide,
         downsampler=work / "downsampler",
         out_model=work / "student",
         out_metrics=work / "distill.json",
@@ -128,8 +150,8 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         "parameters": count_parameters(model),
         "multiply_adds": multiply_adds(model, (batch.pixels, batch.mask)),
         "teacher": {
-            "sha256": sha256_of(TEACHER / "model.safetensors"),
-            "val_ap": json.loads((TEACHER / "config.json").read_text())["provenance"]["val"]["ap"],
+            "sha256": sha256_of(guide / "model.safetensors"),
+            "val_ap": json.loads((guide / "config.json").read_text())["provenance"]["val"]["ap"],
         },
         "data": data_identity(DATA),
         "code_sha256": code_identity(),
@@ -192,6 +214,8 @@ def main() -> None:
             finish(arm)
         return
     WORK.mkdir(parents=True, exist_ok=True)
+    for arm in missing:
+        teacher_of(arm)  # before its arms, on all cores: side by side they would wait for one another's
     with ThreadPoolExecutor(options.jobs) as pool:
         failed = 0
         for outcome in pool.map(finish_elsewhere, missing):
