@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -78,6 +79,23 @@ def test_baseline_and_student_begin_alike_and_end_apart(finished):
     assert first[0]["recognition"] == first[1]["recognition"]
     weights = zip(baseline.parameters(), student.parameters(), strict=True)
     assert any(not np.array_equal(one.detach(), other.detach()) for one, other in weights)
+
+
+def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    values = small_params()
+    values["distill"]["pretrain_fraction"] = 0.5
+    write_params(folder / "params.yaml", values)
+    lowres(folder, "distill")
+    history = folder / "outputs/history/distill"
+    assert [row["step"] for row in csv.DictReader((history / "evaluation.csv").open())] == ["6", "12"]
+    rows = list(csv.DictReader((history / "train.csv").open()))
+    alone = [row for row in rows if int(row["step"]) <= 6]
+    assert alone and all(row["feature"] == "" for row in alone)
+    joint = rows[len(alone) :]
+    assert joint and all(float(row["feature"]) > 0 for row in joint)
+    baseline = next(csv.DictReader((finished / "outputs/history/baseline/train.csv").open()))
+    assert alone[0]["recognition"] == baseline["recognition"]
 
 
 def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):

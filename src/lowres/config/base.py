@@ -8,6 +8,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+PartOfSteps = Annotated[float, Field(ge=0, lt=1)]
 NotNegativeInt = Annotated[int, Field(ge=0)]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, PartOfSteps, Positive, Strict
 from lowres.config.downsampler import Weight
 from lowres.config.training import Training
 
@@ -80,13 +80,16 @@ class DistillTerms(Strict):
 class Distill(Strict):
     """The student. `init` is scratch, teacher, or a folder with a trained model; `model` null means the teacher's.
 
-    `restore` is how the thumbnail is brought back to the network's size (section 2.2 of DFD).
+    `restore` is how the thumbnail is brought back to the network's size (section 2.2 of DFD). In the first
+    `pretrain_fraction` of the steps the student learns from labels alone, with a schedule of that length; then, from
+    the weights that were best on the val split, under its teacher (section 2.1, "after getting pre-trained models").
     """
 
     model: Model | None
     init: str
     restore: Literal["none", "bilinear", "bicubic"]
     train_downsampler: bool
+    pretrain_fraction: PartOfSteps
     terms: DistillTerms
     train: Train
 

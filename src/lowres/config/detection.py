@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from lowres.config.base import Count, Fraction, NotNegative, Positive, Strict
+from lowres.config.base import Count, Fraction, NotNegative, PartOfSteps, Positive, Strict
 from lowres.config.downsampler import MomentWeight, Weight
 from lowres.config.training import Training
 
@@ -99,12 +99,17 @@ class DistillTerms(Strict):
 
 
 class Distill(Strict):
-    """The student. `init` is scratch, teacher, or a folder with a trained model; `model` null means the teacher's."""
+    """The student. `init` is scratch, teacher, or a folder with a trained model; `model` null means the teacher's.
+
+    In the first `pretrain_fraction` of the steps it learns from labels alone, with a schedule of that length; then,
+    from the weights that were best on the val split, under its teacher.
+    """
 
     model: Model | None
     init: str
     stride_shift: Literal[0, 1, 2]
     train_downsampler: bool
+    pretrain_fraction: PartOfSteps
     terms: DistillTerms
     train: Train
 

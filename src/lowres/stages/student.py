@@ -1,6 +1,7 @@
 """Training a student, with or without its teacher: what the stages distill and baseline share."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from lowres.config.data import Input
 from lowres.config.params import Distill
 from lowres.engine.distributed import current_ranks
+from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_model, save_model, sha256_of
 from lowres.models.assemble import ThumbnailModel
 from lowres.models.optimise import fold_batch_norm
@@ -18,7 +20,7 @@ from lowres.stages.downsampler import load_downsampler
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.provenance import data_identity
-from lowres.stages.training import train_task, weights_identity, write_history
+from lowres.stages.training import continued, train_task, weights_identity, write_history
 
 
 def train_student(
@@ -37,7 +39,8 @@ def train_student(
 ) -> dict[str, Any]:
     """Train down-sampler and network jointly, keep the weights that are best on the val split, write the model folder.
 
-    Without the teacher the labels alone teach; initial weights, steps and data are the same.
+    Without the teacher the labels alone teach; initial weights, steps and data are the same. Under it they do so for
+    the first `distill.pretrain_fraction` of the steps.
     """
     kit = kit_of(task_name)
     teacher_model, teacher_spec = load_model(teacher)
@@ -47,11 +50,6 @@ def train_student(
     model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module)
     _initialise(model, distill.init, teacher_model)
     module.requires_grad_(distill.train_downsampler)
-    if under_teacher:
-        fold_batch_norm(teacher_model)  # it only reads now, in less time
-        task, weights = kit.distillation_task(distill.terms, student=model, teacher=teacher_model)
-    else:
-        task, weights = kit.supervised_task(model)
     inputs: list[Any] = [
         sha256_of(teacher / "model.safetensors"),
         sha256_of(downsampler / "model.safetensors"),
@@ -60,19 +58,31 @@ def train_student(
     start = None if distill.init in ("scratch", "teacher") else distill.init
     sources = [start, *(kit.weight_sources(distill.model) if distill.model else ())]
     inputs += [weights_identity(source) for source in sources]
-    result = train_task(
+    train_part = partial(
+        train_task,
         kit,
-        task=task,
         model=model,
-        weights=weights,
         settings=distill.train,
         sizing=sizing,
         data=data,
-        label=label,
         identity=[label, distill.model_dump(), sizing.model_dump(), inputs],
         device=choose_device(),
         validate=True,
     )
+    alone = distill.pretrain_fraction if under_teacher else 1.0
+    result: TrainResult | None = None
+    if alone > 0:
+        task, weights = kit.supervised_task(model)
+        name = label if alone == 1 else f"{label}-pretrain"
+        result = train_part(task=task, weights=weights, label=name, part=(0.0, alone))
+    if alone < 1:
+        if result is not None:
+            model.load_state_dict(result.best_state)
+        fold_batch_norm(teacher_model)  # it only reads now, in less time
+        task, weights = kit.distillation_task(distill.terms, student=model, teacher=teacher_model)
+        joint = train_part(task=task, weights=weights, label=label, part=(alone, 1.0))
+        result = joint if result is None else continued(result, joint)
+    assert result is not None
     if not current_ranks().is_main:
         return {}
     model.cpu().load_state_dict(result.best_state)

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +42,28 @@ def train_task(
     identity: list[Any],
     device: torch.device,
     validate: bool,
+    part: tuple[float, float] = (0.0, 1.0),
 ) -> TrainResult:
     """Train `task` on the train split of `data`, choosing by its val split where `validate`.
 
     Checkpoints live in a folder named after all that decides the result: `identity` (what the caller adds: its
-    section, its
-    inputs' hashes), the data, the code of the layers that train. So the same work resumes and other work starts
-    afresh.
+    section, its inputs' hashes), the data, the code of the layers that train. So the same work resumes and other work
+    starts afresh. `part` trains on a stretch of the steps alone, as fractions of them: with the batches that the whole
+    training would have there, and a schedule of its own.
     """
     source = kit.training_data(data / "train", settings, sizing, device=device)
-    total_steps = settings.steps or math.ceil((settings.epochs or 0) * source.num_images / settings.batch_size)
+    all_steps = settings.steps or math.ceil((settings.epochs or 0) * source.num_images / settings.batch_size)
+    before, until = (round(place * all_steps) for place in part)
+    total_steps = until - before
+    if total_steps < 1:
+        raise ValueError(f"{label}: no step is left of {all_steps} between {part[0]:g} and {part[1]:g} of them")
     steps_per_epoch = max(1, source.num_images // settings.batch_size)
-    key = fingerprint(identity, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
+    key = fingerprint(identity, part, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
     return train(
         task=task,
         model=model,
         weights=weights,
-        batches=source.batches,
+        batches=lambda first: source.batches(first + before * settings.accumulate),
         total_steps=total_steps,
         optimiser=training_optimiser(task, settings),
         schedule=training_schedule(settings, total_steps),
@@ -78,6 +84,18 @@ def train_task(
         steps_per_epoch=steps_per_epoch,
         dvclive_folder=_dvclive_folder(RUNS / f"{label}-{key}"),
         label=label,
+    )
+
+
+def continued(first: TrainResult, second: TrainResult) -> TrainResult:
+    """Two trainings in a row as one: the weights of the second, its steps counted from the first's end."""
+    before = max((record["step"] for record in first.history), default=0)
+    later = [record | {"step": record["step"] + before} for record in second.history]
+    return replace(
+        second,
+        best_step=second.best_step + before,
+        seconds=first.seconds + second.seconds,
+        history=[*first.history, *later],
     )
 
 
@@ -127,12 +145,12 @@ def write_history(folder: Path, result: TrainResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in result.history))
     steps = [record for record in result.history if record["kind"] == "train"]
-    names = sorted(steps[0]["terms"]) if steps else []
+    names = sorted({name for record in steps for name in record["terms"]})
     with (folder / "train.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "loss", *names, "lr"])
         for record in steps:
-            terms = [record["terms"][name] for name in names]
+            terms = [record["terms"].get(name, "") for name in names]
             writer.writerow([record["step"], record["loss"], *terms, record["lr"]])
     evaluations = [record for record in result.history if record["kind"] == "evaluation"]
     with (folder / "evaluation.csv").open("w", newline="") as file:
