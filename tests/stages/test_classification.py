@@ -91,9 +91,11 @@ def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(fini
     assert [row["step"] for row in csv.DictReader((history / "evaluation.csv").open())] == ["6", "12"]
     rows = list(csv.DictReader((history / "train.csv").open()))
     alone = [row for row in rows if int(row["step"]) <= 6]
-    assert alone and all(row["feature"] == "" for row in alone)
+    assert alone
+    assert all(row["feature"] == "" for row in alone)
     joint = rows[len(alone) :]
-    assert joint and all(float(row["feature"]) > 0 for row in joint)
+    assert joint
+    assert all(float(row["feature"]) > 0 for row in joint)
     baseline = next(csv.DictReader((finished / "outputs/history/baseline/train.csv").open()))
     assert alone[0]["recognition"] == baseline["recognition"]
 
