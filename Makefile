@@ -48,8 +48,8 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 2
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
-	$(BIN)/python studies/thumbdet/run.py
-	$(BIN)/python studies/thumbdet/summary.py
+	$(BIN)/python -m studies.thumbdet.run
+	$(BIN)/python -m studies.thumbdet.summary
 
 TODAY = $(shell date -u +%Y-%m-%d)
 bench: $(VENV)/.stamp-run ## Attention, teacher and student against what they replace; ten minutes, on a quiet machine

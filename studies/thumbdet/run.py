@@ -1,11 +1,8 @@
 """Run the arms of the ThumbDet study that have no result yet, one on each core; kill it and call it again.
 
     make study-thumbdet            # all arms
-    python studies/thumbdet/run.py --group main --seed 0
-    python studies/thumbdet/run.py --jobs 1     # one arm at a time, in this process, on all cores
-
-Arms of one thread each, side by side, finish half as many again in the same time as arms of two threads in a row: a
-step of these small models is mostly work that does not divide.
+    python -m studies.thumbdet.run --group main --seed 0
+    python -m studies.thumbdet.run --jobs 1     # one arm at a time, in this process, on all cores
 
 It needs the outputs of the demo preset (data and teacher); `make demo` makes them. An arm leaves one small JSON in
 `studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Weights are chosen on the validation split;
@@ -17,16 +14,14 @@ import copy
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from arms import NARROW, TERMS, Arm, all_arms
 from ruamel.yaml import YAML
+from studies.side_by_side import default_jobs, run_side_by_side
+from studies.thumbdet.arms import NARROW, TERMS, Arm, all_arms
 
 from lowres.config.params import fingerprint, parse_params
 from lowres.data.truth import load_truth
@@ -177,28 +172,15 @@ def finish(arm: Arm) -> None:
     print(f"== {arm.key}: val AP {result['val']['ap']:.3f} in {result['seconds']} s", flush=True)
 
 
-def finish_elsewhere(arm: Arm) -> str:
-    """Run an arm in a process of its own, its output in a file; returns what became of it."""
-    log = WORK / f"{arm.key}.log"
-    # A folder of its own for checkpoints: arms with the same down-sampler would wait for each other's.
-    folder = WORK / arm.key / "process"
-    folder.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as file:
-        command = [sys.executable, str(Path(__file__).resolve()), "--arm", arm.key, "--jobs", "1"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "LOWRES_STUDY_OUTPUTS": str(OUTPUTS)}
-        done = subprocess.run(command, stdout=file, stderr=file, env=environment, cwd=folder, check=False)
-    lines = log.read_text().splitlines() or ["no output"]
-    return lines[-1] if done.returncode == 0 else f"== {arm.key} ended with {done.returncode}: {lines[-1]} ({log})"
-
-
 def main() -> None:
     """Run what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--arm", help="the key of one arm")
-    jobs = min(os.cpu_count() or 1, 8)
-    parser.add_argument("--jobs", type=int, default=jobs, help="arms at a time, each in its own process (%(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=default_jobs(), help="arms at a time, each in its own process (%(default)s)"
+    )
     options = parser.parse_args()
     arms = [
         arm
@@ -216,13 +198,9 @@ def main() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     for arm in missing:
         teacher_of(arm)  # before its arms, on all cores: side by side they would wait for one another's
-    with ThreadPoolExecutor(options.jobs) as pool:
-        failed = 0
-        for outcome in pool.map(finish_elsewhere, missing):
-            print(outcome, flush=True)
-            failed += "ended with" in outcome
-    if failed:
-        raise SystemExit(f"{failed} arms failed")
+    keys = [arm.key for arm in missing]
+    environment = {"LOWRES_STUDY_OUTPUTS": str(OUTPUTS)}
+    run_side_by_side("studies.thumbdet.run", keys, work=WORK, jobs=options.jobs, environment=environment)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from scipy import stats
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib import ticker
+from studies.intervals import said
 
 HERE = Path(__file__).parent
 Results = dict[tuple[str, str], list[dict[str, Any]]]
@@ -68,20 +68,6 @@ def load() -> Results:
     return dict(found)
 
 
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean and half width of the 95 % interval of the mean (Student's t); no width for a single seed."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, float("nan")
-    return mean, float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-
-
-def said(values: list[float]) -> str:
-    """Mean and interval of fractions, as percent."""
-    mean, half = interval(values)
-    return f"{100 * mean:.1f}" if np.isnan(half) else f"{100 * mean:.1f} ± {100 * half:.1f}"
-
-
 def differences(results: Results) -> str:
     """Markdown: the answer to each question that has two arms with a seed in common."""
     lines = ["| question | seeds | difference in AP |", "|---|---|---|"]
@@ -92,7 +78,7 @@ def differences(results: Results) -> str:
         seeds = [s for s in sorted(set(one) & set(other)) if all(one[s][key] == other[s][key] for key in same)]
         if seeds:
             values = [one[seed]["test"]["ap"] - other[seed]["test"]["ap"] for seed in seeds]
-            lines.append(f"| {question} | {len(seeds)} | {'+' if np.mean(values) > 0 else ''}{said(values)} |")
+            lines.append(f"| {question} | {len(seeds)} | {said(values, signed=True)} |")
     return "\n".join(lines)
 
 

@@ -1,0 +1,21 @@
+"""Mean and interval over the seeds of a study."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half width of the 95 % interval of the mean (Student's t); no width for a single seed."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan")
+    return mean, float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def said(values: Sequence[float], *, signed: bool = False) -> str:
+    """Mean and interval of fractions, as percent; `signed` puts a plus before gains."""
+    mean, half = interval(values)
+    text = f"{100 * mean:{'+' if signed else ''}.1f}"
+    return text if np.isnan(half) else f"{text} ± {100 * half:.1f}"
