@@ -20,6 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lowres.models.small_map_conv import SmallMapConv2d
+
 Family = Literal["alexnet", "vgg16", "resnet18"]
 
 
@@ -48,9 +50,9 @@ class AlexNet(nn.Module):
         self.layers = nn.Sequential(
             *(nn.Conv2d(3, one, 11, stride=4, padding=5), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
             *(nn.Conv2d(one, two, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
-            *(nn.Conv2d(two, three, 3, padding=1), nn.ReLU(inplace=True)),
-            *(nn.Conv2d(three, four, 3, padding=1), nn.ReLU(inplace=True)),
-            *(nn.Conv2d(four, four, 3, padding=1), nn.ReLU(inplace=True)),
+            *(SmallMapConv2d(two, three, 3, padding=1), nn.ReLU(inplace=True)),
+            *(SmallMapConv2d(three, four, 3, padding=1), nn.ReLU(inplace=True)),
+            *(SmallMapConv2d(four, four, 3, padding=1), nn.ReLU(inplace=True)),
         )
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(four, num_classes)
@@ -184,7 +186,7 @@ class _BasicBlock(nn.Module):
 
 
 def _conv_norm(before: int, channels: int, *, kernel: int = 3, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    convolution = nn.Conv2d(before, channels, kernel, stride=stride, padding=kernel // 2, bias=False)
+    convolution = SmallMapConv2d(before, channels, kernel, stride=stride, padding=kernel // 2, bias=False)
     return convolution, nn.BatchNorm2d(channels)
 
 

@@ -1,0 +1,98 @@
+"""The arms of the DFD study: what each changes against the paper's preset, everything else being equal."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SEEDS = (0, 1, 2)
+SIDES_PX = (8, 16)
+LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # section 3.2 of the paper
+PAPER_LAMBDA = 2.0
+
+Backbone = Literal["alexnet", "resnet18"]
+# Channels against the published network, and epochs, that two cores can train: AlexNet is whole, because its first
+# convolution has a stride of four.
+WIDTH = {"alexnet": 1.0, "resnet18": 0.25}
+EPOCHS = {"alexnet": 20, "resnet18": 10}
+
+RECOGNITION: dict[str, Any] = {"recognition": {"weight": 1.0}}
+
+
+def squared(weight: float) -> dict[str, Any]:
+    """Eq. 4 with a lambda."""
+    return {**RECOGNITION, "feature": {"weight": weight, "distance": "squared"}}
+
+
+LOGIT: dict[str, Any] = {"logit": {"weight": 1.0, "temperature": 4.0}}
+TERMS: dict[str, dict[str, Any]] = {
+    **{f"lambda{weight:g}": squared(weight) for weight in LAMBDAS},
+    "cosine": {**RECOGNITION, "feature": {"weight": 2.0, "distance": "cosine"}},
+    "relational": {**RECOGNITION, "feature": {"weight": 1.0, "distance": "relational", "angle_weight": 2.0}},
+    "logit": {**RECOGNITION, **LOGIT},
+    "squared-logit": {**squared(PAPER_LAMBDA), **LOGIT},
+}
+PAPER_TERMS = f"lambda{PAPER_LAMBDA:g}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training and its measurement; `terms` None learns from labels alone."""
+
+    group: str
+    name: str
+    seed: int
+    backbone: Backbone
+    side_px: int = 8
+    terms: str | None = None
+    kind: Literal["bicubic", "learned"] = "bicubic"
+    pretrain_fraction: float = 0.0
+    full: bool = False  # the published width and the paper's 100 epochs
+
+    @property
+    def key(self) -> str:
+        """File name of the result."""
+        return f"{self.group}-{self.backbone}-{self.name}-seed{self.seed}"
+
+    @property
+    def is_teacher(self) -> bool:
+        """Whether it is trained on whole images."""
+        return self.side_px == 32
+
+    @property
+    def width(self) -> float:
+        """Channels against the published network."""
+        return 1.0 if self.full else WIDTH[self.backbone]
+
+    @property
+    def epochs(self) -> int:
+        """Of each training."""
+        return 100 if self.full else EPOCHS[self.backbone]
+
+    @property
+    def teacher(self) -> "Arm":
+        """The arm whose model teaches this one: one teacher for each seed, so that intervals hold for teachers too."""
+        return Arm("full" if self.full else "main", "32px", self.seed, self.backbone, side_px=32, full=self.full)
+
+
+def all_arms() -> list[Arm]:
+    """Every arm; the paper's table first, and one seed before the next: a study cut short compares equal things."""
+    arms: list[Arm] = []
+    for seed in SEEDS:
+        for backbone in ("alexnet", "resnet18"):
+            arms.append(Arm("main", "32px", seed, backbone, side_px=32))
+            for side in SIDES_PX:
+                arms.append(Arm("main", f"{side}px-baseline", seed, backbone, side_px=side))
+                arms.append(Arm("main", f"{side}px-dfd", seed, backbone, side_px=side, terms=PAPER_TERMS))
+    for seed in SEEDS:
+        for terms in TERMS:
+            if terms != PAPER_TERMS:
+                group = "lambda" if terms.startswith("lambda") else "terms"
+                arms.append(Arm(group, terms, seed, "alexnet", terms=terms))
+        arms.append(Arm("terms", "pretrained", seed, "alexnet", terms=PAPER_TERMS, pretrain_fraction=0.5))
+        for name, terms in (("baseline", None), ("dfd", PAPER_TERMS)):
+            arms.append(Arm("learned", name, seed, "alexnet", terms=terms, kind="learned"))
+    full: dict[str, Any] = {"backbone": "resnet18", "full": True}
+    arms.append(Arm("full", "32px", 0, side_px=32, **full))
+    arms.append(Arm("full", "8px-baseline", 0, **full))
+    for terms in (PAPER_TERMS, "squared-logit"):
+        arms.append(Arm("full", f"8px-{terms}", 0, terms=terms, **full))
+    return arms

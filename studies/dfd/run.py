@@ -1,0 +1,223 @@
+"""Run the arms of the DFD study that have no result yet, one on each core; kill it and call it again.
+
+    make study-dfd                                   # all arms but those of group `full`
+    python -m studies.dfd.run --group main --seed 0
+    python -m studies.dfd.run --group full --jobs 1  # the published ResNet-18 for 100 epochs: for a GPU, see gpu.sh
+
+It reads CIFAR-10 as mosaics (`lowres.data.image_mosaics`) from --data, `data/cifar10` unless said otherwise, and holds
+5,000 training images out as validation split. An arm leaves one small JSON in `studies/dfd/results/`; an arm under
+way resumes from its checkpoint. Weights are chosen on the validation split; both splits are measured, and what is
+chosen among arms is chosen by validation.
+"""
+
+import argparse
+import copy
+import json
+import os
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from lowres.config.params import Params, fingerprint, parse_params
+from lowres.data.resident import evaluation_batches, load_resident
+from lowres.evaluation.classification import evaluate_classes
+from lowres.evaluation.cost import count_parameters, multiply_adds
+from lowres.evaluation.machine import machine_facts
+from lowres.models.artifact import load_model, sha256_of
+from lowres.models.thumbnail_classifier import ThumbnailClassifier
+from lowres.stages import baseline, distill, downsampler, prepare, teacher
+from lowres.stages.batches import choose_device
+from lowres.stages.outputs import write_json
+from lowres.stages.provenance import code_identity, data_identity
+from lowres.tasks.classification import classify_batches
+from studies.dfd.arms import TERMS, Arm, all_arms
+from studies.side_by_side import default_jobs, run_side_by_side
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+ROOT = HERE.parents[1]
+WORK = Path(os.environ.get("LOWRES_STUDY_WORK", ROOT / ".lowres/studies/dfd")).resolve()
+DATA = WORK / "data"
+
+LEARNED = {"layers": 2, "hidden_channels": 12, "bias": False, "final_relu": False, "skip": "bicubic"}
+
+
+def values_of(arm: Arm, *, root: str = "data/cifar10") -> dict[str, Any]:
+    """The paper's preset with the arm's changes, as plain values.
+
+    The schedule is a cosine, in place of steps: the paper gives none, and short trainings end better with it.
+    """
+    preset = ROOT / f"presets/dfd-cifar10-8-{arm.backbone}.yaml"
+    values: dict[str, Any] = YAML(typ="safe").load(preset.read_text())
+    values["data"]["source"] = {"kind": "mosaics", "root": root, "num_val": 5000, "seed": 0}
+    values["teacher"]["model"]["width"] = arm.width
+    student = values["distill"]
+    for section in (values["teacher"], student):
+        train = section["train"]
+        train |= {"seed": arm.seed, "epochs": arm.epochs, "checkpoint_minutes": 1}
+        train["schedule"] |= {"kind": "cosine", "drop_fractions": []}
+        train["evaluate_every_steps"] = (45_000 // train["batch_size"]) * max(1, arm.epochs // 10)
+    if arm.is_teacher:
+        return values
+    values["downsampler"]["ratio"] = 32 // arm.side_px
+    student["pretrain_fraction"] = arm.pretrain_fraction
+    if arm.terms is not None:
+        student["terms"] = copy.deepcopy(TERMS[arm.terms])
+    if arm.kind == "learned":
+        # It starts as bicubic thumbnails and learns with the student, a tenth as fast: no batch norm follows it.
+        values["downsampler"] |= {"kind": "learned", "options": dict(LEARNED), "terms": {}, "train": None}
+        student["train_downsampler"] = True
+        student["train"]["optimiser"]["groups"] = [{"match": r"\bdownsampler\b", "lr_factor": 0.1}]
+    return values
+
+
+def params_hash(arm: Arm) -> str:
+    """Of all that the arm trains with, whatever its seed: runs of one arm must agree in it."""
+    values = values_of(replace(arm, seed=0))
+    sections = ("teacher",) if arm.is_teacher else ("teacher", "downsampler", "distill")
+    return fingerprint(values["data"], arm.terms is None, *(values[section] for section in sections))
+
+
+def is_done(arm: Arm) -> bool:
+    """Whether the arm has a result; one made with other parameters is refused."""
+    path = RESULTS / f"{arm.key}.json"
+    if not path.is_file():
+        return False
+    if json.loads(path.read_text())["params"] != params_hash(arm):
+        raise SystemExit(f"{path}: made with other parameters than the arm has now; remove it to run the arm again")
+    return True
+
+
+def trained(arm: Arm, params: Params) -> Path:
+    """The folder of the arm's model, trained where it is not there yet."""
+    folder = WORK / arm.key / "model"
+    if folder.is_dir():
+        return folder
+    outputs: dict[str, Any] = {
+        "out_model": folder,
+        "out_metrics": WORK / arm.key / "metrics.json",
+        "out_history": WORK / arm.key / "history",
+    }
+    sizing = params.data.input
+    if arm.is_teacher:
+        teacher.run(params.task, params.teacher, sizing, data=DATA, **outputs)
+        return folder
+    module = WORK / arm.key / "downsampler"
+    downsampler.run(
+        params.task,
+        params.downsampler,
+        sizing,
+        data=DATA,
+        out_model=module,
+        out_metrics=WORK / arm.key / "downsampler.json",
+        out_history=WORK / arm.key / "downsampler-history",
+    )
+    inputs: dict[str, Any] = {"data": DATA, "teacher": WORK / arm.teacher.key / "model", "downsampler": module}
+    if arm.terms is None:
+        baseline.run(params.task, params.baseline, params.distill, sizing, **inputs, **outputs)
+    else:
+        distill.run(params.task, params.distill, sizing, **inputs, **outputs)
+    return folder
+
+
+def measured(model: ThumbnailClassifier, split: str) -> dict[str, Any]:
+    """Top-1 and calibration error on a split."""
+    device = choose_device()
+    resident = load_resident(DATA / split, side_px=32).to(device)
+    found = classify_batches(model.to(device).eval(), evaluation_batches(resident, batch_size=512), device=device)
+    metrics = evaluate_classes(found, resident.labels.cpu().numpy(), class_names=resident.class_names)
+    return {name: getattr(metrics, name) for name in ("top1", "expected_calibration_error")}
+
+
+def run_arm(arm: Arm, root: str) -> dict[str, Any]:
+    """Train the arm's model, measure it."""
+    params = parse_params(values_of(arm, root=root), origin=arm.key)
+    began = time.monotonic()
+    folder = trained(arm, params)
+    seconds = time.monotonic() - began
+    model, _ = load_model(folder)
+    assert isinstance(model, ThumbnailClassifier)
+    records = [json.loads(line) for line in (WORK / arm.key / "history/history.jsonl").read_text().splitlines()]
+    speeds = sorted(record["images_per_second"] for record in records if "images_per_second" in record)
+    resident = load_resident(DATA / "val", side_px=32)
+    result = {
+        "arm": vars(arm),
+        "width": arm.width,
+        "epochs": arm.epochs,
+        "params": params_hash(arm),
+        "val": measured(model, "val"),
+        "test": measured(model, "test"),
+        "images_per_second": speeds[len(speeds) // 2] if speeds else None,
+        "parameters": count_parameters(model.cpu()),
+        "multiply_adds": multiply_adds(model.cpu(), (resident.pixels[:1].float() / 255,)),
+        "model": sha256_of(folder / "model.safetensors"),
+        "data": data_identity(DATA),
+        "code_sha256": code_identity(),
+        "machine": machine_facts(),
+        "seconds": round(seconds),
+    }
+    if not arm.is_teacher:
+        result["teacher"] = sha256_of(WORK / arm.teacher.key / "model/model.safetensors")
+    return result
+
+
+def finish(arm: Arm, root: str) -> None:
+    """Run an arm in this process and write its result."""
+    print(f"== {arm.key}", flush=True)
+    result = run_arm(arm, root)
+    write_json(RESULTS / f"{arm.key}.json", result)
+    if not arm.is_teacher:
+        shutil.rmtree(WORK / arm.key / "model")  # a teacher stays: its students need it
+    print(f"== {arm.key}: val top-1 {result['val']['top1']:.3f} in {result['seconds']} s", flush=True)
+
+
+def chosen_arms(options: argparse.Namespace) -> list[Arm]:
+    """The arms that the command line asks for; `full` is for a GPU, and only by name."""
+    arms = [
+        arm
+        for arm in all_arms()
+        if options.arm == arm.key
+        or options.arm is None
+        and options.group in ((None, arm.group) if arm.group != "full" else ("full",))
+        and options.seed in (None, arm.seed)
+        and options.backbone in (None, arm.backbone)
+    ]
+    if not arms:
+        raise SystemExit("no such arm")
+    return arms
+
+
+def main() -> None:
+    """Run what is missing; teachers before their students."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--group")
+    parser.add_argument("--backbone")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--arm", help="the key of one arm")
+    parser.add_argument("--data", default=os.environ.get("LOWRES_CIFAR10", "data/cifar10"), help="%(default)s")
+    parser.add_argument("--jobs", type=int, default=default_jobs(), help="arms at a time (%(default)s)")
+    options = parser.parse_args()
+    arms = chosen_arms(options)
+    missing = [arm for arm in arms if not is_done(arm)]
+    print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
+    if missing and not DATA.is_dir():
+        prepare.run(parse_params(values_of(missing[0], root=options.data), origin="data").data, out_data=DATA)
+    # A teacher whose result is known but whose weights are not here, because it was trained elsewhere, is trained again.
+    teachers = {arm.teacher: None for arm in missing if not (WORK / arm.teacher.key / "model").is_dir()}
+    students = [arm for arm in missing if not arm.is_teacher]
+    if options.jobs == 1:
+        for arm in [*teachers, *students]:
+            finish(arm, options.data)
+        return
+    environment = {"LOWRES_STUDY_WORK": str(WORK), "LOWRES_CIFAR10": str(Path(options.data).resolve())}
+    for part in (list(teachers), students):
+        keys = [arm.key for arm in part]
+        run_side_by_side("studies.dfd.run", keys, work=WORK, jobs=options.jobs, environment=environment)
+
+
+if __name__ == "__main__":
+    main()
