@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from studies.dfd.arms import TERMS, Arm, all_arms
+from studies.side_by_side import default_jobs, run_side_by_side
 
 from lowres.config.params import Params, fingerprint, parse_params
 from lowres.data.resident import evaluation_batches, load_resident
@@ -34,8 +36,6 @@ from lowres.stages.batches import choose_device
 from lowres.stages.outputs import write_json
 from lowres.stages.provenance import code_identity, data_identity
 from lowres.tasks.classification import classify_batches
-from studies.dfd.arms import TERMS, Arm, all_arms
-from studies.side_by_side import default_jobs, run_side_by_side
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -181,10 +181,12 @@ def chosen_arms(options: argparse.Namespace) -> list[Arm]:
         arm
         for arm in all_arms()
         if options.arm == arm.key
-        or options.arm is None
-        and options.group in ((None, arm.group) if arm.group != "full" else ("full",))
-        and options.seed in (None, arm.seed)
-        and options.backbone in (None, arm.backbone)
+        or (
+            options.arm is None
+            and options.group in ((None, arm.group) if arm.group != "full" else ("full",))
+            and options.seed in (None, arm.seed)
+            and options.backbone in (None, arm.backbone)
+        )
     ]
     if not arms:
         raise SystemExit("no such arm")
@@ -206,7 +208,7 @@ def main() -> None:
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
     if missing and not DATA.is_dir():
         prepare.run(parse_params(values_of(missing[0], root=options.data), origin="data").data, out_data=DATA)
-    # A teacher whose result is known but whose weights are not here, because it was trained elsewhere, is trained again.
+    # A teacher whose weights are not here, because it was trained elsewhere, is trained again.
     teachers = {arm.teacher: None for arm in missing if not (WORK / arm.teacher.key / "model").is_dir()}
     students = [arm for arm in missing if not arm.is_teacher]
     if options.jobs == 1:
