@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test study-thumbdet bench
+.PHONY: help setup demo test lint format constraints kill-test study-thumbdet study-dfd bench
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -50,6 +50,10 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run
 	$(BIN)/python -m studies.thumbdet.summary
+
+study-dfd: $(VENV)/.stamp-run ## Run the missing arms of studies/dfd on CIFAR-10 in data/cifar10; hours, resumable
+	$(BIN)/python -m studies.dfd.run
+	$(BIN)/python -m studies.dfd.summary
 
 TODAY = $(shell date -u +%Y-%m-%d)
 bench: $(VENV)/.stamp-run ## Attention, teacher and student against what they replace; ten minutes, on a quiet machine
