@@ -42,6 +42,7 @@ def test_summary_of_a_good_run():
         (pair(threads=1), "(from JPEG bytes to boxes, 1 thread)"),
         (pair(threads=None), "(from JPEG bytes to boxes)"),
         ([*pair(), row("teacher_bicubic", 0.5)], "bicubic thumbnails, reaches 0.50: no less than the student."),
+        ([*pair(), row("baseline", 0.44)], "The baseline reaches 0.44."),
         ([row("teacher", 0.7)], "The teacher reads 256 px images and reaches AP 0.70."),
         ([row("student", None)], "The student reads 256 px images; its AP is not defined. There is no teacher beside it."),
     ],

@@ -1,9 +1,10 @@
 """The result of a classifier in words: the summary sentence and the key figures."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from lowres.report.class_contents import ClassRow
-from lowres.report.costs import KeyFigure, cost_clause, cost_figures
+from lowres.report.costs import KeyFigure, cost_clause, head_figures
 from lowres.report.numbers import finite, percent, pixels
 from lowres.report.rows import as_subject
 
@@ -40,20 +41,9 @@ def summary(rows: Sequence[ClassRow]) -> str:
 
 
 def key_figures(rows: Sequence[ClassRow], drop_rate: float | None = None) -> list[KeyFigure]:
-    """Student against teacher in large numbers; only those that are known."""
-    by_key = {row.key: row for row in rows}
-    student, teacher = by_key.get("student"), by_key.get("teacher")
-    if student is None or teacher is None:
-        return []
-    figures = []
-    own, full = finite(student.metrics.get("top1")), finite(teacher.metrics.get("top1"))
-    if own is not None and full is not None and full > 0:
-        lost = finite(drop_rate)
-        kept = 1 - (lost if lost is not None else (full - own) / full)
-        detail = f"top-1 {percent(own, 1)} against {percent(full, 1)}"
-        tone = "even" if kept < 0.995 else "good"
-        figures.append(KeyFigure(percent(kept), "of the teacher's top-1 kept", detail, tone))
-    return figures + cost_figures(teacher, student, way=WAY)
+    """Student against teacher in large numbers."""
+    say = partial(percent, digits=1)
+    return head_figures(rows, metric="top1", name="top-1", say=say, way=WAY, drop_rate=drop_rate)
 
 
 def interval(row: ClassRow) -> str:

@@ -3,11 +3,11 @@
 `way` is what the time per image covers, as in "JPEG bytes to boxes".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lowres.report.numbers import count, finite, latency_ms, milliseconds, pixels, times
+from lowres.report.numbers import count, finite, latency_ms, milliseconds, percent, pixels, times
 from lowres.report.rows import EvaluatedRow
 
 _CLOSE = 0.05  # ratios of cost within 5 % of one count as equal
@@ -21,6 +21,35 @@ class KeyFigure:
     label: str
     detail: str
     tone: str
+
+
+def head_figures(
+    rows: Sequence[EvaluatedRow],
+    *,
+    metric: str,
+    name: str,
+    say: Callable[[float], str],
+    way: str,
+    drop_rate: float | None = None,
+) -> list[KeyFigure]:
+    """Student against teacher in large numbers, the share of `metric` that is kept first; only those that are known.
+
+    `name` and `say` put the metric and a value of it in words; `drop_rate` is its measured relative loss (eq. 11).
+    """
+    by_key = {row.key: row for row in rows}
+    student, teacher = by_key.get("student"), by_key.get("teacher")
+    if student is None or teacher is None:
+        return []
+    figures = []
+    own, full = finite(student.metrics.get(metric)), finite(teacher.metrics.get(metric))
+    if own is not None and full is not None and full > 0:
+        lost = finite(drop_rate)
+        kept = 1 - (lost if lost is not None else (full - own) / full)
+        tone = "even" if kept < 0.995 else "good"
+        figures.append(
+            KeyFigure(percent(kept), f"of the teacher's {name} kept", f"{name} {say(own)} against {say(full)}", tone)
+        )
+    return figures + cost_figures(teacher, student, way=way)
 
 
 def cost_figures(teacher: EvaluatedRow, student: EvaluatedRow, *, way: str) -> list[KeyFigure]:

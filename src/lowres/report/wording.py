@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lowres.report.contents import Row
-from lowres.report.costs import KeyFigure, cost_clause, cost_figures
-from lowres.report.numbers import finite, percent, pixels
+from lowres.report.costs import KeyFigure, cost_clause, head_figures
+from lowres.report.numbers import finite, pixels
 from lowres.report.rows import as_subject
 
 WAY = "JPEG bytes to boxes"  # what the time per image covers
@@ -28,30 +28,20 @@ def summary(rows: Sequence[Row], drop_rate: float | None = None) -> str:
     else:
         text += f": AP {own:.2f} against the teacher's {full:.2f}{_lower_or_higher(own, full, drop_rate)}"
     text += cost_clause(teacher.cost, student.cost, way=WAY) + "."
-    bicubic = by_key.get("teacher_bicubic")
-    base = None if bicubic is None else finite(bicubic.metrics.get("ap"))
-    if base is not None:
-        text += f" The teacher itself, fed with bicubic thumbnails, reaches {base:.2f}"
-        text += ": no less than the student." if own is not None and base >= own else "."
+    for row in rows:
+        other = finite(row.metrics.get("ap"))
+        if row.key in ("teacher", "student") or other is None:
+            continue
+        bicubic = row.key == "teacher_bicubic"
+        who = "The teacher itself, fed with bicubic thumbnails," if bicubic else as_subject(row.title)
+        text += f" {who} reaches {other:.2f}"
+        text += ": no less than the student." if own is not None and other >= own else "."
     return text
 
 
 def key_figures(rows: Sequence[Row], drop_rate: float | None = None) -> list[KeyFigure]:
-    """Student against teacher in large numbers; only those that are known."""
-    by_key = {row.key: row for row in rows}
-    student, teacher = by_key.get("student"), by_key.get("teacher")
-    if student is None or teacher is None:
-        return []
-    figures = []
-    own, full = finite(student.metrics.get("ap")), finite(teacher.metrics.get("ap"))
-    if own is not None and full is not None and full > 0:
-        lost = finite(drop_rate)
-        kept = 1 - (lost if lost is not None else (full - own) / full)
-        tone = "even" if kept < 0.995 else "good"
-        figures.append(
-            KeyFigure(percent(kept), "of the teacher's AP kept", f"AP {own:.2f} against {full:.2f}", tone),
-        )
-    return figures + cost_figures(teacher, student, way=WAY)
+    """Student against teacher in large numbers."""
+    return head_figures(rows, metric="ap", name="AP", say=lambda ap: f"{ap:.2f}", way=WAY, drop_rate=drop_rate)
 
 
 def _lower_or_higher(own: float, full: float, drop_rate: float | None) -> str:
