@@ -81,6 +81,12 @@ def test_baseline_and_student_begin_alike_and_end_apart(finished):
     assert any(not np.array_equal(one.detach(), other.detach()) for one, other in weights)
 
 
+def test_what_chose_the_weights_is_a_column_that_any_task_has(finished):
+    for row in csv.DictReader((finished / "outputs/history/teacher/evaluation.csv").open()):
+        assert row["chosen_by"] == row["top1"]
+    assert not (finished / "outputs/history/downsampler/evaluation.csv").exists()
+
+
 def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
     values = small_params()

@@ -49,7 +49,7 @@ def run(
     with whole_folder(out_history) as folder:
         if result is not None:
             module.cpu().load_state_dict(result.best_state)
-            write_history(folder, result)
+            write_history(folder, result, chosen_by=None)
     with whole_folder(out_model) as folder:
         (folder / "downsampler.json").write_text(json.dumps(spec, indent=2) + "\n")
         save_weights(folder / "model.safetensors", module)

@@ -90,7 +90,7 @@ def train_student(
     spec = replace(teacher_spec, network=network, downsampler=downsampler_spec, provenance=provenance)
     metrics = {"val": result.best_metrics, "best_step": result.best_step}
     with whole_folder(out_history) as folder:
-        write_history(folder, result)
+        write_history(folder, result, chosen_by=kit.select_by)
     with whole_folder(out_model) as folder:
         save_model(folder, model, spec)
     write_json(out_metrics, metrics)

@@ -137,10 +137,11 @@ def _dvclive_folder(run: Path) -> Path | None:
     return run / "dvclive"
 
 
-def write_history(folder: Path, result: TrainResult) -> None:
+def write_history(folder: Path, result: TrainResult, *, chosen_by: str | None) -> None:
     """The record of a training: history.jsonl, and the tables that `dvc plots` draws, train.csv and evaluation.csv.
 
-    Timings stay out of the tables, so that equal trainings leave equal files there.
+    The metric that chose the weights, if any did, stands there a second time, as `chosen_by`: a plot can name that
+    column whatever the task. Timings stay out of the tables, so that equal trainings leave equal files there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in result.history))
@@ -152,10 +153,13 @@ def write_history(folder: Path, result: TrainResult) -> None:
         for record in steps:
             terms = [record["terms"].get(name, "") for name in names]
             writer.writerow([record["step"], record["loss"], *terms, record["lr"]])
+    if chosen_by is None:
+        return
     evaluations = [record for record in result.history if record["kind"] == "evaluation"]
     with (folder / "evaluation.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        keys = list(evaluations[0]["metrics"]) if evaluations else ["ap"]
-        writer.writerow(["step", *keys])
+        keys = list(evaluations[0]["metrics"]) if evaluations else [chosen_by]
+        writer.writerow(["step", "chosen_by", *keys])
         for record in evaluations:
-            writer.writerow([record["step"], *(record["metrics"][key] for key in keys)])
+            metrics = record["metrics"]
+            writer.writerow([record["step"], metrics[chosen_by], *(metrics[key] for key in keys)])
