@@ -44,6 +44,26 @@ QUESTIONS = {
         "main: learned-paper",
         "main: learned-paper-index",
     ),
+    "longer-trained teacher, 1,000 steps: module added to bicubic, features at 5, against plain bicubic": (
+        "long: learned-feature-strong-skip",
+        "long: bicubic-none",
+    ),
+    "longer-trained teacher, 1,000 steps: the same without a teacher, against plain bicubic": (
+        "long: learned-none-skip",
+        "long: bicubic-none",
+    ),
+    "longer-trained teacher, 1,000 steps: features at 5, learned": (
+        "long: learned-feature-strong-skip",
+        "long: learned-none-skip",
+    ),
+    "longer-trained teacher, 1,000 steps: features at 5, bicubic": (
+        "long: bicubic-feature-strong",
+        "long: bicubic-none",
+    ),
+    "longer-trained teacher, 1,000 steps: a module added to bicubic thumbnails instead of one alone": (
+        "long: learned-feature-strong-skip",
+        "long: learned-feature-strong",
+    ),
     "4x instead of a narrow detector on 2x, both from scratch": ("equal: 4x-scratch", "equal: 2x-narrow-scratch"),
     "4x, distilled, instead of a narrow detector on 2x trained twice as long": (
         "main: learned-best",
