@@ -125,12 +125,11 @@ def test_a_second_detection_of_a_sign_is_wrong():
 
 
 def test_the_higher_iou_takes_the_sign_not_the_higher_score():
-    # Signs A (y 0 to 20) and B (y 7 to 27). p (y 3 to 23) overlaps A 17/23 and B 16/24, q (y -3 to 17) A 17/23 > 1/2 only.
-    # By IoU: p-A (first in order among equals) leaves q and B alone. So shift q by less: q (y -2 to 18), q-A 18/22.
+    # q overlaps only the upper sign (18/22), p the upper (17/23) and the lower (16/24). The highest IoU is q's, and p goes
+    # to the lower sign. By score, p would be first, take the upper sign, its best, and leave q with nothing.
     truth = [signs("1", ("pl40", 0, 0, 20, 20), ("pl40", 0, 7, 20, 27))]
     p, q = (0, 3, 20, 23), (0, -2, 20, 18)
     assert numbers(overall(truth, [found("1", ("pl40", 0.9, *p), ("pl40", 0.1, *q))])) == (2, 2, 2)
-    # By score, p would take A (17/23, its best), and q would be left with nothing.
 
 
 def test_a_greedy_match_may_leave_a_pair_that_a_better_assignment_would_find():

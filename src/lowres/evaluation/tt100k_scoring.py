@@ -34,8 +34,9 @@ class Scored:
         metrics = self.metrics
         rows = {name: scores["long_side"]["all"] for name, scores in metrics.per_class.items()}
         lines = [
-            f"TT100K, split {self.split}: {metrics.num_images:,} images, {metrics.num_detections:,} detections",
-            f"{len(rows)} classes, IoU over {metrics.iou_threshold}, scores from {metrics.score_threshold}",
+            f"TT100K, split {self.split}: {metrics.num_images:,} images, {len(rows)} classes",
+            f"{metrics.num_detections:,} detections of them; kept at a score of {metrics.score_threshold} or more",
+            f"a match has IoU over {metrics.iou_threshold}",
         ]
         for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area)):
             lines += ["", _header(_TITLES[measure]), *(_row(size, by_size[size]) for size in SIZE_NAMES)]
