@@ -47,6 +47,10 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 0
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 2
 
+.PHONY: test-tt100k
+test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal rules on 20,000 random data sets; minutes
+	LOWRES_TT100K_CASES=20000 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) tests/evaluation/test_tt100k_matching.py
+
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run
 	$(BIN)/python -m studies.thumbdet.summary

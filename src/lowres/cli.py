@@ -128,8 +128,30 @@ def distill(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
-def evaluate(params: ParamsFile = PARAMS) -> None:
-    """Measure accuracy and cost of teacher and student."""
+def evaluate(
+    params: ParamsFile = PARAMS,
+    protocol: Annotated[str, typer.Option(help="Score a file of results instead of the models: tt100k.")] = "",
+    annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
+    results: Annotated[Path | None, typer.Option(help="What was detected (with --protocol).")] = None,
+    split: Annotated[str, typer.Option(help="First folder of the images' paths (with --protocol).")] = "test",
+    score_scale: Annotated[int, typer.Option(help="Highest possible score in --results: 1 or 1000.")] = 1000,
+    score_threshold: Annotated[float, typer.Option(help="Lowest score that counts, 0 to 1 (with --protocol).")] = 0.04,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Also write the numbers here.")] = None,
+) -> None:
+    """Measure accuracy and cost of teacher and student, or score others' results by a protocol."""
+    if protocol or annotations or results or json_out:
+        from lowres.scoring import score_results
+
+        score_results(
+            protocol,
+            annotations,
+            results,
+            split=split,
+            score_scale=score_scale,
+            score_threshold=score_threshold,
+            json_out=json_out,
+        )
+        return
     from lowres.config.params import load_params
     from lowres.stages import evaluate as stage
 

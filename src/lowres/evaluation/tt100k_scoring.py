@@ -1,0 +1,115 @@
+"""`lowres evaluate --protocol tt100k`: a file of results against a file of annotations, as a table and as JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lowres.evaluation.tt100k import CLASSES_45, Scores, Tt100kMetrics, evaluate_tt100k
+from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
+from lowres.evaluation.tt100k_matching import SIZE_NAMES
+from lowres.evaluation.tt100k_records import SignDetections
+from lowres.evaluation.tt100k_results import read_results
+
+_TITLES = {"long_side": "by long side: 32, 96, 400 px", "area": "by area: 32^2, 96^2 px^2"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The metrics, and what of the results was left aside."""
+
+    split: str
+    score_scale: int
+    metrics: Tt100kMetrics
+    images_without_results: int  # of the split; they count, as images without detections
+    images_of_other_splits: int  # in the results; not scored
+    unknown_categories: dict[str, int]  # detections of classes that the annotations do not know; not scored
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        own = {name: value for name, value in vars(self).items() if name != "metrics"}
+        return {"protocol": "tt100k", **own, **self.metrics.as_dict()}
+
+    def as_text(self) -> str:
+        """A table for people: a line for each size, then for each class with objects or detections."""
+        metrics = self.metrics
+        rows = {name: scores["long_side"]["all"] for name, scores in metrics.per_class.items()}
+        lines = [
+            f"TT100K, split {self.split}: {metrics.num_images:,} images, {len(rows)} classes",
+            f"{metrics.num_detections:,} detections of them; kept at a score of {metrics.score_threshold} or more",
+            f"a match has IoU over {metrics.iou_threshold}",
+        ]
+        for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area)):
+            lines += ["", _header(_TITLES[measure]), *(_row(size, by_size[size]) for size in SIZE_NAMES)]
+        seen = {name: row for name, row in rows.items() if row.num_objects or row.num_detections}
+        lines += ["", _header("by class, long side under 400 px"), *(_row(name, row) for name, row in seen.items())]
+        return "\n".join([*lines, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        named = ", ".join(f"{name} ({count})" for name, count in list(self.unknown_categories.items())[:3])
+        remarks = {
+            "images of the split without results: they count as images without detections": self.images_without_results,
+            "images of other splits in the results: not scored": self.images_of_other_splits,
+            "detections of classes outside the protocol: not scored": self.metrics.other_class_detections,
+            f"of them of classes that the annotations do not know, as {named}": sum(self.unknown_categories.values()),
+        }
+        given = [f"{count:,} {text}" for text, count in remarks.items() if count]
+        return ["", *given] if given else []
+
+
+def score_files(
+    annotations: Path,
+    results: Path,
+    *,
+    split: str,
+    score_scale: int,
+    score_threshold: float,
+) -> Scored:
+    """Score the 45 classes of the protocol; every image of the split counts.
+
+    Raises `ValueError` for malformed files and for results of an image that is not in the annotations.
+    """
+    known = read_annotations(annotations, split=split)
+    found = _of_split(read_results(results, score_scale=score_scale), known, results)
+    unknown: dict[str, int] = {}
+    for image in found.scored:
+        for category in image.categories:
+            if category not in known.types and category not in CLASSES_45:
+                unknown[category] = unknown.get(category, 0) + 1
+    return Scored(
+        split=split,
+        score_scale=score_scale,
+        metrics=evaluate_tt100k(known.truth, found.scored, score_threshold=score_threshold),
+        images_without_results=len(known.truth) - len(found.scored),
+        images_of_other_splits=found.others,
+        unknown_categories=dict(sorted(unknown.items(), key=lambda item: -item[1])),
+    )
+
+
+@dataclass(frozen=True)
+class _OfSplit:
+    scored: list[SignDetections]
+    others: int
+
+
+def _of_split(detections: list[SignDetections], known: Annotations, results: Path) -> _OfSplit:
+    ids = {image.image_id for image in known.truth}
+    strange = [image.image_id for image in detections if image.image_id not in ids | known.other_image_ids]
+    if strange:
+        raise ValueError(
+            f"{results}: {len(strange)} of {len(detections)} images are not in the annotations, the first "
+            f"{strange[0]!r}; give the annotations that the results were made for, or drop these images"
+        )
+    scored = [image for image in detections if image.image_id in ids]
+    return _OfSplit(scored, len(detections) - len(scored))
+
+
+def _header(title: str) -> str:
+    return f"{title:<34s}{'accuracy':>10s}{'recall':>9s}{'F1':>9s}{'AUC':>9s}{'right':>9s}{'found':>9s}{'objects':>9s}"
+
+
+def _row(name: str, scores: Scores) -> str:
+    auc = "-" if scores.auc is None else f"{scores.auc:.4f}"
+    return (
+        f"{name:<34s}{scores.accuracy:>10.4f}{scores.recall:>9.4f}{scores.f1:>9.4f}{auc:>9s}"
+        f"{scores.num_right:>9,}{scores.num_detections:>9,}{scores.num_objects:>9,}"
+    )

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from lowres.evaluation.tt100k_scoring import score_files
+
+BOX = {"xmin": 0, "ymin": 0, "xmax": 20, "ymax": 20}
+OPTIONS = {"split": "test", "score_scale": 1000, "score_threshold": 0.04}
+
+
+def sign(category="pl40", **more):
+    return {"category": category, "bbox": BOX, **more}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two test images with a sign of pl40 each, one training image; results of the images given."""
+
+    def write(**results):
+        images = {
+            name: {"path": f"{split}/{name}.jpg", "id": 0, "objects": [sign()]}
+            for name, split in (("one", "test"), ("two", "test"), ("three", "train"))
+        }
+        (tmp_path / "annotations.json").write_text(json.dumps({"types": ["pl40", "w1"], "imgs": images}))
+        results = {name: {"objects": objects} for name, objects in results.items()}
+        (tmp_path / "results.json").write_text(json.dumps({"imgs": results}))
+        return tmp_path / "annotations.json", tmp_path / "results.json"
+
+    return write
+
+
+def test_every_image_of_the_split_counts(files):
+    scored = score_files(*files(one=[sign(score=900)]), **OPTIONS)
+    row = scored.metrics.by_long_side["all"]
+    assert (row.accuracy, row.recall, scored.images_without_results) == (1.0, 0.5, 1)
+    assert "1 images of the split without results" in scored.as_text()
+
+
+def test_what_is_left_aside_is_counted_and_said(files):
+    one = [sign(score=900), sign("w1", score=900), sign("pl4O", score=900)]
+    scored = score_files(*files(one=one, two=[], three=[sign(score=900)]), **OPTIONS)
+    assert (scored.images_of_other_splits, scored.unknown_categories) == (1, {"pl4O": 1})
+    assert scored.metrics.other_class_detections == 2
+    text = scored.as_text()
+    for remark in ("1 images of other splits", "2 detections of classes outside the protocol", "pl4O (1)"):
+        assert remark in text
+
+
+def test_the_threshold_is_from_0_to_1_whatever_the_scale_of_the_file(files):
+    paths = files(one=[sign(score=900)], two=[sign(score=100)])
+    for threshold, recall in ((0.04, 1.0), (0.5, 0.5)):
+        scored = score_files(*paths, **OPTIONS | {"score_threshold": threshold})
+        assert scored.metrics.by_long_side["all"].recall == recall
+
+
+def test_results_of_an_unknown_image_are_refused(files):
+    with pytest.raises(ValueError, match=r"results.json: 1 of 2 images are not in the annotations, the first 'four'"):
+        score_files(*files(one=[], four=[]), **OPTIONS)
+
+
+def test_the_table_names_both_sizes_and_the_classes_seen(files):
+    text = score_files(*files(one=[sign(score=900)]), **OPTIONS).as_text()
+    assert text.count("small") == text.count("medium") == text.count("large") == 2
+    lines = text.splitlines()
+    assert [line.split() for line in lines if line.startswith("pl40")] == [
+        ["pl40", "1.0000", "0.5000", "0.6667", "0.7500", "1", "1", "2"]
+    ]
+    assert not any(line.startswith("i2") for line in lines)
+
+
+def test_the_numbers_are_ready_for_json(files):
+    scored = score_files(*files(one=[sign(score=900)], two=[]), **OPTIONS)
+    values = json.loads(json.dumps(scored.as_dict(), allow_nan=False))
+    assert (values["protocol"], values["split"], values["score_scale"], values["num_images"]) == (
+        "tt100k",
+        "test",
+        1000,
+        2,
+    )
+    assert values["by_area"]["small"]["recall"] == 0.5
+    assert values["per_class"]["pl40"]["long_side"]["small"]["num_right"] == 1
+    assert len(values["curves"]["long_side"]["small"]["recall"]) == 102

@@ -1,0 +1,71 @@
+"""`lowres evaluate --protocol tt100k` as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from lowres.cli import app
+
+BOX = {"xmin": 0, "ymin": 0, "xmax": 20, "ymax": 20}
+
+
+@pytest.fixture
+def files(tmp_path):
+    annotations = {
+        "types": ["pl40"],
+        "imgs": {"1": {"path": "test/1.jpg", "objects": [{"category": "pl40", "bbox": BOX}]}},
+    }
+    results = {"imgs": {"1": {"objects": [{"category": "pl40", "bbox": BOX, "score": 0.9}]}}}
+    paths = []
+    for name, document in (("annotations", annotations), ("results", results)):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(document))
+        paths += [f"--{name}", str(path)]
+    return paths
+
+
+def test_a_table_is_printed_and_the_numbers_are_written(files, tmp_path):
+    out = tmp_path / "new/scores.json"
+    arguments = ["evaluate", "--protocol", "tt100k", *files, "--score-scale", "1", "--json", str(out)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "accuracy" in result.output
+    assert json.loads(out.read_text())["by_long_side"]["all"]["f1"] == 1.0
+
+
+def test_bad_input_is_one_line_and_exit_code_2(files):
+    command = [sys.executable, "-m", "lowres.cli", "evaluate", "--protocol", "tt100k", *files]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "LOWRES_TRACEBACK": ""}
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "read it with a score scale of 1" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--protocol", "voc"], "--protocol: 'voc' is not known; known: tt100k"),
+        (["--protocol", "tt100k"], "--annotations: is missing"),
+        (["--protocol", "tt100k", "--annotations", "a.json"], "--results: is missing"),
+        (["--results", "a.json"], "--protocol: is missing"),
+        (["--json", "a.json"], "--protocol: is missing"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(arguments, message):
+    error = CliRunner().invoke(app, ["evaluate", *arguments]).exception
+    assert isinstance(error, ValueError)
+    assert str(error).startswith(message)
+
+
+def test_without_a_protocol_the_stage_runs(tmp_path):
+    # It gets as far as reading its params.
+    error = CliRunner().invoke(app, ["evaluate", "--params", str(tmp_path / "none.yaml")]).exception
+    assert isinstance(error, ValueError)
+    assert "none.yaml" in str(error)
