@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test study-thumbdet study-dfd bench
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity study-thumbdet study-dfd bench
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -47,9 +47,12 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 0
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 2
 
-.PHONY: test-tt100k
 test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal rules on 20,000 random data sets; minutes
 	LOWRES_TT100K_CASES=20000 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) tests/evaluation/test_tt100k_matching.py
+
+evaluator-parity: $(VENV)/.stamp-dev ## Hold hotcoco (the extra `fast`) against pycocotools on 1000 random data sets
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'
+	$(BIN)/python -m tests.evaluation.engine_parity --sets 1000
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

@@ -258,6 +258,27 @@ def benchmark(
 
 
 @app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="An evaluation output: outputs/evaluation of a run.")],
+    b: Annotated[Path, typer.Argument(help="Another one over the same images.")],
+    row: Annotated[str, typer.Option(help="The model that is compared: its key in details.json.")] = "student",
+    row_b: Annotated[str, typer.Option(help="Another row in B; the same without it.")] = "",
+    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap over images.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
+) -> None:
+    """Say whether B is better than A: difference of AP or top-1, and its 95 % interval over images."""
+    from lowres.comparing import compare_results
+    from lowres.stages.outputs import write_json
+
+    found = compare_results(a, b, row_a=row, row_b=row_b or row, resamples=resamples, seed=seed)
+    print(f"A: {found.a.title}, {found.a.folder}\nB: {found.b.title}, {found.b.folder}\n{found.verdict}")
+    print(f"B is above A in {100 * found.share_b_better:.1f} % of {found.resamples:,} resamples.")
+    if out is not None:
+        write_json(out, found.as_dict())
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
     from lowres.config.params import json_schema

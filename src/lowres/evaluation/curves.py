@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lowres.evaluation.coco import AT_IOU_50, COCO_AREA_RANGES, THUMBNAIL_BINS_PX, match_detections
-from lowres.evaluation.matching import RECALL_POINTS, InputScale, accumulate
+from lowres.evaluation.matching import RECALL_POINTS, InputScale, Matches, accumulate
 from lowres.records import ImageDetections, ImageTruth
 
 
@@ -38,6 +38,13 @@ def precision_recall(
         thumbnail_bins_px=thumbnail_bins_px,
         input_scale=input_scale,
     )
+    return curves_of(matches, class_names=class_names, thumbnail_bins_px=thumbnail_bins_px)
+
+
+def curves_of(
+    matches: Matches, *, class_names: Sequence[str], thumbnail_bins_px: Sequence[float] = THUMBNAIL_BINS_PX
+) -> dict[str, Any]:
+    """The same curves from what `coco.match_detections` made with these arguments."""
     precision = accumulate(matches).precision[..., 0]  # [10, 101, class, range]
     by_range = [_curve(precision[..., index]) for index in range(len(matches.ranges))]
     by_area = dict(zip(COCO_AREA_RANGES, by_range, strict=False))

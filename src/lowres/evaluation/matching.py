@@ -50,15 +50,8 @@ class Matches:
     ranges: tuple[SizeRange, ...]
     image_ids: tuple[int, ...]  # ascending
     max_detections: int  # kept per image and class
-
-    def num_objects(self) -> np.ndarray:
-        """Objects that count (no crowds, size in range), int64 [class, range]."""
-        counts = np.zeros((len(self.cells), len(self.ranges)), dtype=np.int64)
-        for label, images in enumerate(self.cells):
-            for cell in images:
-                if cell is not None:
-                    counts[label] += [len(part["gtIgnore"]) - np.count_nonzero(part["gtIgnore"]) for part in cell]
-        return counts
+    num_objects: np.ndarray  # int64 [class, range]: no crowds, size in range
+    num_detections: int  # given, those beyond `max_detections` too
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,14 @@ def match(
             image, found_in.get(image.image_id), ranges, max_detections, input_scale
         ).items():
             cells[label][position] = cell
-    return Matches(cells, tuple(ranges), tuple(image.image_id for image in truth), max_detections)
+    return Matches(
+        cells=cells,
+        ranges=tuple(ranges),
+        image_ids=tuple(image.image_id for image in truth),
+        max_detections=max_detections,
+        num_objects=count_objects(truth, num_classes=num_classes, ranges=ranges, input_scale=input_scale),
+        num_detections=sum(len(image.scores) for image in detections),
+    )
 
 
 def accumulate(
@@ -130,6 +130,30 @@ def defined_mean(values: np.ndarray) -> float | None:
     return float(defined.mean()) if defined.size else None
 
 
+def long_sides(boxes_xyxy_px: np.ndarray, image: ImageTruth, input_scale: InputScale | None) -> np.ndarray:
+    """Long sides [n] of boxes of this image, in pixels of the model's input (without `input_scale`: as stored)."""
+    scale = np.array((1.0, 1.0) if input_scale is None else input_scale(image.width, image.height))
+    return ((boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2]) * scale).max(axis=1, initial=0)
+
+
+def in_ranges(areas: np.ndarray, sides: np.ndarray, ranges: Sequence[SizeRange]) -> np.ndarray:
+    """Whether sizes [n] are in each range: bool [range, n]."""
+    sizes = {"area": areas, "long_side": sides}
+    inside = [(sizes[r.measure] >= r.low) & (sizes[r.measure] <= r.high) for r in ranges]
+    return np.array(inside, dtype=bool).reshape(len(ranges), len(areas))
+
+
+def count_objects(
+    truth: Sequence[ImageTruth], *, num_classes: int, ranges: Sequence[SizeRange], input_scale: InputScale | None
+) -> np.ndarray:
+    """Objects that count (no crowds, size in range), int64 [class, range]."""
+    counts = np.zeros((num_classes, len(ranges)), dtype=np.int64)
+    for image in truth:
+        inside = in_ranges(image.area_px, long_sides(image.boxes_xyxy_px, image, input_scale), ranges)
+        np.add.at(counts, image.labels, (inside & ~image.iscrowd).T)
+    return counts
+
+
 def box_ious(found_xyxy: np.ndarray, objects_xyxy: np.ndarray, iscrowd: np.ndarray) -> np.ndarray:
     """Pycocotools' IoU, float64 [n, m]; with a crowd, intersection over the detection's own area."""
     if not len(found_xyxy) or not len(objects_xyxy):
@@ -150,9 +174,9 @@ def _match_image(
     order = np.argsort(-found.scores, kind="stable")
     boxes, scores, labels = found.boxes_xyxy_px[order], found.scores[order], found.labels[order]
     ious = box_ious(boxes, image.boxes_xyxy_px, image.iscrowd)
-    scale = np.array((1.0, 1.0) if input_scale is None else input_scale(image.width, image.height))
-    outside = ~_in_ranges(boxes, _areas(boxes), ranges, scale)
-    ignored = ~_in_ranges(image.boxes_xyxy_px, image.area_px, ranges, scale) | image.iscrowd
+    outside = ~in_ranges(_areas(boxes), long_sides(boxes, image, input_scale), ranges)
+    sides = long_sides(image.boxes_xyxy_px, image, input_scale)
+    ignored = ~in_ranges(image.area_px, sides, ranges) | image.iscrowd
     cells = {}
     for label in sorted({*image.labels.tolist(), *labels.tolist()}):
         rows = np.flatnonzero(labels == label)[:max_detections]
@@ -221,14 +245,6 @@ def _match_greedily(
                 matched[t, d] = True
                 matched_ignored[t, d] = ignored[best]
     return matched, matched_ignored
-
-
-def _in_ranges(boxes_xyxy: np.ndarray, areas: np.ndarray, ranges: Sequence[SizeRange], scale: np.ndarray) -> np.ndarray:
-    """Bool [range, n]."""
-    sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) * scale
-    sizes = {"area": areas, "long_side": sides.max(axis=1, initial=0)}
-    inside = [(sizes[r.measure] >= r.low) & (sizes[r.measure] <= r.high) for r in ranges]
-    return np.array(inside, dtype=bool).reshape(len(ranges), len(boxes_xyxy))
 
 
 def _areas(boxes_xyxy: np.ndarray) -> np.ndarray:

@@ -43,11 +43,18 @@ def accuracy_lines(data: ReportData) -> list[Line]:
                 aside = f"{(value - full) / full * 100:+.0f} %".replace("-", "−")
             cells.append(Cell(decimals(value), aside))
         lines.append(Line(name, meaning, cells, strong=metric == "ap"))
+        if metric == "ap" and any(row.metrics.get("ap_interval") for row in data.rows):
+            cells = [Cell(_interval(row.metrics.get("ap_interval"))) for row in data.rows]
+            lines.append(Line("· 95 % interval", "of AP over images (bootstrap)", cells))
     if data.drop_rate is not None and any(row.key == "student" for row in data.rows):
         rate = percent(data.drop_rate, 1)
         cells = [Cell(rate if row.key == "student" else "") for row in data.rows]
         lines.append(Line("Accuracy drop rate", "share of the teacher's AP lost (ThumbDet, eq. 11)", cells))
     return lines
+
+
+def _interval(bounds: Sequence[object] | None) -> str:
+    return DASH if not bounds else f"{decimals(bounds[0])} to {decimals(bounds[1])}"
 
 
 def size_table(rows: Sequence[Row]) -> list[dict[str, Any]]:

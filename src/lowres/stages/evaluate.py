@@ -18,7 +18,7 @@ from lowres.stages.cost import as_used, latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.measuring.kit import MeasuringKit
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.provenance import data_identity
+from lowres.stages.provenance import data_identity, split_identity
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def run(
                 "task": task_name,
                 "split": evaluate.split,
                 "data": data_identity(data),
+                "split_data": split_identity(split),
                 "class_names": student_spec.class_names,
                 "ratio": student_model.ratio,
                 "rows": details,

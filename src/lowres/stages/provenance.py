@@ -34,6 +34,11 @@ def data_identity(data: Path) -> str:
     return fingerprint(parts)
 
 
+def split_identity(split: Path) -> str:
+    """A hash of one packed split: of its images and annotations."""
+    return fingerprint(read_index(split))
+
+
 def code_identity() -> str:
     """A hash of the source that decides a training's result."""
     root = Path(lowres.__file__).parent

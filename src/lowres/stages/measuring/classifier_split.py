@@ -12,6 +12,7 @@ import torch
 from lowres.config.classification import Evaluate
 from lowres.config.data import Input
 from lowres.data.resident import ResidentSplit, evaluation_batches, load_resident
+from lowres.evaluation.class_resampling import class_intervals
 from lowres.evaluation.classification import evaluate_classes, top1_interval
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.batches import choose_device
@@ -34,7 +35,10 @@ def measure_classifiers(
         found[key] = _classify(key, model, resident, evaluate.batch_size)
         metrics[key] = evaluate_classes(
             found[key], labels, class_names=resident.class_names, bins=evaluate.calibration_bins
-        ).as_dict() | {"top1_interval": list(top1_interval(found[key], labels))}
+        ).as_dict()
+        intervals = class_intervals(found[key], labels, bins=evaluate.calibration_bins)
+        metrics[key] |= {f"{name}_interval": values for name, values in intervals.items()}
+        metrics[key] |= {"top1_interval": list(top1_interval(found[key], labels))}
         (folder / "probabilities").mkdir(exist_ok=True)
         np.save(folder / "probabilities" / f"{key}.npy", found[key].astype(np.float32))
         _write_reliability(folder / f"reliability_{key}.csv", metrics[key]["reliability"])

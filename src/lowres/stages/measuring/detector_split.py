@@ -14,9 +14,11 @@ from lowres.config.detection import Evaluate
 from lowres.data.images import decode_rgb
 from lowres.data.shards import ShardReader
 from lowres.data.truth import class_names, load_truth
-from lowres.evaluation.coco import evaluate_detections
+from lowres.evaluation.ap_resampling import headline_intervals
+from lowres.evaluation.coco import evaluate_matches, match_detections
 from lowres.evaluation.confusion import best_median_worst, confusion_matrix, match_images
-from lowres.evaluation.curves import precision_recall
+from lowres.evaluation.curves import curves_of
+from lowres.evaluation.saved import save_detections, save_truth
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.batches import choose_device, eval_batches, resize_of
@@ -43,9 +45,14 @@ def measure_detectors(
     metrics, curves, found = {}, {}, {}
     for key, model in models.items():
         found[key] = _detect(key, model, split, sizing, evaluate)
-        metrics[key] = evaluate_detections(truth, found[key], **measure).as_dict()
-        curves[key] = precision_recall(truth, found[key], **measure)
+        matches = match_detections(truth, found[key], **measure)
+        intervals = {f"{name}_interval": values for name, values in headline_intervals(matches).items()}
+        named = {"class_names": names, "thumbnail_ratio": student.ratio}
+        metrics[key] = evaluate_matches(matches, **named).as_dict() | intervals
+        curves[key] = curves_of(matches, class_names=names)
+        save_detections(folder / "detections" / f"{key}.npz", found[key])
         write_json(folder / "detections" / f"{key}.json", [_plain(image) for image in found[key]])
+    save_truth(folder / "truth.npz", truth)
     write_json(folder / "curves.json", curves)
     _write_plots(folder, curves, metrics)
     threshold = evaluate.score_threshold

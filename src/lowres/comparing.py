@@ -1,0 +1,204 @@
+"""What `lowres compare` does: two evaluation outputs over the same images, and whether one is better.
+
+A paired bootstrap: both results meet the same resamples of images, so that what makes an image hard for both takes no
+part in their difference. It says how much the difference depends on the images, not on the seeds of two trainings.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowres.evaluation.ap_resampling import ApStatistic
+from lowres.evaluation.bootstrap import Statistic, centred, percentile_interval, resampled, value_of
+from lowres.evaluation.class_resampling import ClassStatistic
+from lowres.evaluation.classification import evaluate_classes
+from lowres.evaluation.coco import match_detections
+from lowres.evaluation.saved import read_detections, read_truth
+from lowres.stages.outputs import read_json
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two results."""
+
+    folder: str
+    row: str
+    title: str
+    value: float  # in [0, 1]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B minus A of `metric`, with its interval over images; `share_b_better` of the resamples have B above A."""
+
+    metric: str
+    split: str
+    num_images: int
+    a: Side
+    b: Side
+    difference: float
+    interval: tuple[float, float]
+    level: float
+    share_b_better: float
+    resamples: int
+    seed: int
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Result:
+    folder: Path
+    row: str
+    details: dict[str, Any]
+    metrics: dict[str, Any]
+    title: str
+
+
+def compare_results(
+    a: Path,
+    b: Path,
+    *,
+    row_a: str = "student",
+    row_b: str = "student",
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Two folders that the evaluate stage wrote, or two rows of one: AP of detectors, top-1 of classifiers.
+
+    Raises `ValueError` for results over different tasks, classes, splits or images, a row that is not there, and what
+    `bootstrap` refuses.
+    """
+    first, second = _read(a, row_a), _read(b, row_b)
+    _require_same(first, second)
+    metric, make = _TASKS[first.details["task"]]
+    one, other, num_images = make(first, second)
+
+    def both(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"a": one(weights)[metric], "b": other(weights)[metric]}
+
+    values = value_of(both, num_images=num_images)
+    if values["a"] is None or values["b"] is None:
+        raise ValueError(f"{a}: the images have no object, so there is no {_NAMES[metric]} to compare")
+    drawn = resampled(both, num_images=num_images, resamples=resamples, seed=seed)
+    difference = values["b"] - values["a"]
+    differences = centred(drawn["b"] - drawn["a"], at=difference)
+    interval = percentile_interval(differences, level=level)
+    assert interval is not None
+    sides = (Side(str(a), row_a, first.title, values["a"]), Side(str(b), row_b, second.title, values["b"]))
+    defined = differences[~np.isnan(differences)]
+    return Comparison(
+        metric=metric,
+        split=first.details["split"],
+        num_images=num_images,
+        a=sides[0],
+        b=sides[1],
+        difference=difference,
+        interval=interval,
+        level=level,
+        share_b_better=float((defined > 0).mean()),
+        resamples=resamples,
+        seed=seed,
+        verdict=_verdict(_NAMES[metric], *sides, interval, level, num_images),
+    )
+
+
+def _read(folder: Path, row: str) -> _Result:
+    details = read_json(folder / "details.json")
+    rows = {entry["key"]: entry for entry in details["rows"]}
+    if row not in rows:
+        raise ValueError(f"{folder}: has no row {row!r}; use one of {', '.join(rows)}")
+    if "split_data" not in details:
+        raise ValueError(f"{folder}: does not say which images were measured; run the evaluate stage again")
+    return _Result(folder, row, details, rows[row]["metrics"], rows[row]["title"])
+
+
+def _require_same(a: _Result, b: _Result) -> None:
+    for key, what in (("task", "task"), ("class_names", "classes"), ("split", "split"), ("split_data", "images")):
+        if a.details[key] != b.details[key]:
+            raise ValueError(
+                f"{b.folder}: {what} {_short(b.details[key])} differ from {_short(a.details[key])} of {a.folder}; "
+                "only results over the same images can be compared: evaluate both models on one prepared split"
+            )
+
+
+def _short(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _detection(a: _Result, b: _Result) -> tuple[Statistic, Statistic, int]:
+    if a.metrics["max_detections"] != b.metrics["max_detections"]:
+        raise ValueError(
+            f"{b.folder}: keeps {b.metrics['max_detections']} detections per image and class, {a.folder} "
+            f"{a.metrics['max_detections']}; evaluate both with the same evaluate.max_detections"
+        )
+    truths = [(side.folder / "truth.npz").read_bytes() for side in (a, b) if (side.folder / "truth.npz").is_file()]
+    truth = read_truth(a.folder / "truth.npz")
+    if len(truths) == 2 and truths[0] != truths[1] and not _equal(truth, read_truth(b.folder / "truth.npz")):
+        raise ValueError(f"{b.folder / 'truth.npz'}: differs from that of {a.folder}; evaluate both on one split")
+    statistics = [
+        ApStatistic(
+            match_detections(
+                truth,
+                read_detections(side.folder / "detections" / f"{side.row}.npz"),
+                class_names=side.details["class_names"],
+                max_detections=side.metrics["max_detections"],
+            ),
+            areas=("all",),
+        )
+        for side in (a, b)
+    ]
+    return statistics[0], statistics[1], len(truth)
+
+
+def _equal(one: list[Any], other: list[Any]) -> bool:
+    return len(one) == len(other) and all(
+        all(np.array_equal(getattr(x, name), getattr(y, name)) for name in vars(x))
+        for x, y in zip(one, other, strict=True)
+    )
+
+
+def _classification(a: _Result, b: _Result) -> tuple[Statistic, Statistic, int]:
+    truths = [read_json(side.folder / "labels.json") for side in (a, b)]
+    if truths[0] != truths[1]:
+        raise ValueError(f"{b.folder / 'labels.json'}: differs from that of {a.folder}; evaluate both on one split")
+    labels = np.array(truths[0]["labels"], dtype=np.int64)
+    statistics = []
+    for side in (a, b):
+        path = side.folder / "probabilities" / f"{side.row}.npy"
+        if not path.is_file():
+            raise ValueError(f"{path}: missing; run the evaluate stage again")
+        probabilities = np.load(path, allow_pickle=False).astype(np.float64)
+        evaluate_classes(probabilities, labels, class_names=side.details["class_names"])  # refuses what is wrong
+        statistics.append(ClassStatistic(probabilities, labels))
+    return statistics[0], statistics[1], len(labels)
+
+
+_TASKS: dict[str, tuple[str, Callable[[_Result, _Result], tuple[Statistic, Statistic, int]]]] = {
+    "detection": ("ap", _detection),
+    "classification": ("top1", _classification),
+}
+_NAMES = {"ap": "AP", "top1": "top-1"}
+
+
+def _verdict(name: str, a: Side, b: Side, interval: tuple[float, float], level: float, num_images: int) -> str:
+    low, high = interval
+    if low == high == b.value - a.value == 0:
+        return f"No difference at all: {name} {a.value:.3f} for both, in every resample of {num_images:,} images."
+    told = (
+        f"{name} {b.value:.3f} against {a.value:.3f}, {b.value - a.value:+.3f} "
+        f"({100 * level:g} % interval {low:+.3f} to {high:+.3f}, {num_images:,} images)"
+    )
+    if low > 0:
+        return f"B is better: {told}."
+    if high < 0:
+        return f"B is worse: {told}."
+    return f"No clear difference: B has {told}, and the interval holds 0."
