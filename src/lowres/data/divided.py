@@ -5,11 +5,14 @@ added. A group is what a regular expression finds in the file name, such as the 
 to one split, so that pictures that are nearly the same are not on both sides.
 """
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
-from lowres.data.sources import Source, SourceImage, remarks_of
+from lowres.data.sources import Source, SourceImage, nearest, remarks_of
+from lowres.data.text_files import lines_of
 
 
 class PartOf:
@@ -55,6 +58,94 @@ def divide_by_share(
     groups: dict[str, list[int]] = defaultdict(list)
     for place, image in enumerate(source):
         groups[_group(image.file_name, expression, source.name)].append(place)
+    total = sum(len(places) for places in groups.values())
+    remaining = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode("utf-8", "replace")).digest())
+    parts: dict[str, set[int]] = {}
+    for split, share in shares.items():
+        aim, taken = max(1, round(share * total)), set[int]()
+        for group in list(remaining):
+            missing = aim - len(taken)
+            if missing <= 0:
+                break
+            # A group is taken where it brings the part nearer to its aim.
+            if len(groups[group]) < 2 * missing:
+                taken.update(groups[group])
+                remaining.remove(group)
+        parts[split] = taken
+    parts["train"] = {place for group in remaining for place in groups[group]}
+    for split, places in parts.items():
+        if not places:
+            what = "images" if pattern is None else f"groups, the largest of {max(map(len, groups.values()))},"
+            raise ValueError(
+                f"{source.name}: {total} images in {len(groups)} {what} leave '{split}' empty; change the shares"
+            )
+    return _parts(source, parts)
+
+
+def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, PartOf]:
+    """Parts by name: those of `lists`, and 'train' with the rest.
+
+    A list has one image per line: its file name, or the name without folder, without suffix too, or its id; the first
+    of these that an image has counts.
+
+    Raises:
+        ValueError: a list that cannot be read or is empty, a line that names no image or several, an image on two
+            lines, or no image left to train.
+    """
+    names = _Names(source)
+    owners: dict[int, str] = {}
+    parts: dict[str, set[int]] = {}
+    for split, path in lists.items():
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(
+                f"{path}: the list of '{split}' cannot be read: {error.strerror}; check the path"
+            ) from error
+        parts[split] = set()
+        for number, line in lines_of(data, name=str(path)):
+            where = f"{path}:{number}"
+            place = names.find(line, where)
+            if place in owners:
+                raise ValueError(f"{where}: {line!r:.60} is already at {owners[place]}; an image is in one split, once")
+            owners[place] = where
+            parts[split].add(place)
+        if not parts[split]:
+            raise ValueError(f"{path}: the list of '{split}' is empty; a split needs at least one image")
+    parts["train"] = set(range(len(names))) - set(owners)
+    if not parts["train"]:
+        raise ValueError(f"{source.name}: the lists name all {len(names)} images; leave some to train")
+    return _parts(source, parts)
+
+
+class _Names:
+    """Places of images by all that a list may call them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source_name = source.name
+        self._ways: list[dict[str, list[int]]] = [defaultdict(list) for _ in range(4)]
+        self._length = 0
+        for place, image in enumerate(source):
+            path = PurePosixPath(image.file_name)
+            for way, name in zip(self._ways, (image.file_name, path.name, path.stem, str(image.image_id))):
+                way[name].append(place)
+            self._length += 1
+
+    def __len__(self) -> int:
+        return self._length
+
+    def find(self, line: str, where: str) -> int:
+        for way in self._ways:
+            places = way.get(line, [])
+            if len(places) > 1:
+                raise ValueError(
+                    f"{where}: {line!r:.60} names {len(places)} images of {self._source_name}; add the folder"
+                )
+            if places:
+                return places[0]
+        raise ValueError(
+            f"{where}: {line!r:.60} is no image of {self._source_name}; {nearest(line[:200], self._ways[0])}"
+        )
 
 
 def _parts(source: Source, parts: Mapping[str, set[int]]) -> dict[str, PartOf]:
