@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test study-thumbdet bench
+.PHONY: help setup demo test lint format constraints kill-test fuzz study-thumbdet bench
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -46,6 +46,9 @@ format: $(VENV)/.stamp-dev ## Format the code and apply the safe fixes
 kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 and 2 workers; the weights must not differ
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 0
 	$(BIN)/python tests/engine/kill_runs.py --kills 20 --workers 2
+
+fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may only refuse them, in one line
+	$(BIN)/python tests/data/fuzz_readers.py --rounds 10000
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

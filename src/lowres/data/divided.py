@@ -85,8 +85,8 @@ def divide_by_share(
 def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, PartOf]:
     """Parts by name: those of `lists`, and 'train' with the rest.
 
-    A list has one image per line: its file name, or the name without folder, without suffix too, or its id; the first
-    of these that an image has counts.
+    A list has one image per line, all in one way: by file name, by the name without folder, by that without suffix, or
+    by id.
 
     Raises:
         ValueError: a list that cannot be read or is empty, a line that names no image or several, an image on two
@@ -103,9 +103,9 @@ def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, P
                 f"{path}: the list of '{split}' cannot be read: {error.strerror}; check the path"
             ) from error
         parts[split] = set()
-        for number, line in lines_of(data, name=str(path)):
+        lines = lines_of(data, name=str(path))
+        for (number, line), place in zip(lines, names.find(lines, path)):
             where = f"{path}:{number}"
-            place = names.find(line, where)
             if place in owners:
                 raise ValueError(f"{where}: {line!r:.60} is already at {owners[place]}; an image is in one split, once")
             owners[place] = where
@@ -134,18 +134,21 @@ class _Names:
     def __len__(self) -> int:
         return self._length
 
-    def find(self, line: str, where: str) -> int:
-        for way in self._ways:
-            places = way.get(line, [])
-            if len(places) > 1:
+    def find(self, lines: list[tuple[int, str]], path: Path) -> list[int]:
+        """A place for each line, all read in one way: the first in which every line is an image."""
+        way = max(self._ways, key=lambda way: sum(line in way for _, line in lines))
+        found = []
+        for number, line in lines:
+            places, where = way.get(line, []), f"{path}:{number}"
+            if not places:
                 raise ValueError(
-                    f"{where}: {line!r:.60} names {len(places)} images of {self._source_name}; add the folder"
+                    f"{where}: {line!r:.60} is no image of {self._source_name}; {nearest(line[:200], way)}"
                 )
-            if places:
-                return places[0]
-        raise ValueError(
-            f"{where}: {line!r:.60} is no image of {self._source_name}; {nearest(line[:200], self._ways[0])}"
-        )
+            if len(places) > 1:
+                many = f"names {len(places)} images of {self._source_name}"
+                raise ValueError(f"{where}: {line!r:.60} {many}; write whole file names, as in the data set")
+            found.append(places[0])
+        return found
 
 
 def _parts(source: Source, parts: Mapping[str, set[int]]) -> dict[str, PartOf]:

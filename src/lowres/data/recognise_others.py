@@ -121,6 +121,6 @@ def hints(place: Place) -> list[str]:
         if file in leaves:
             said.append(f"{file} is of kind {kind}: set data.source.kind: {kind} with num_val and seed")
     stems = [{PurePosixPath(n).stem for n in place.names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
-    if len(stems[0] & stems[1]) > len(stems[0]) // 2 > 0:
+    if 2 * len(stems[0] & stems[1]) > len(stems[0]):
         said.append("most JPEGs have a PNG of the same name: masks for segmentation, not boxes")
     return said
