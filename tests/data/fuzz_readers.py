@@ -220,19 +220,18 @@ def fuzz(root: Path, *, rounds: int, seed: int) -> Counter[str]:
             read = lambda folder=folder: recognise(folder)  # noqa: E731
         documents = {".json": json.loads, ".yaml": YAML(typ="safe").load}  # JSON is YAML too
         parse = documents.get((root / name).suffix)
-        if parse and rng.random() < 0.6:
-            data = json.dumps(warped(parse(sound), rng)).encode()
-        else:
-            data = damaged(sound, rng)
+        warp = parse is not None and rng.random() < 0.6
+        data = json.dumps(warped(parse(sound), rng)).encode() if warp else damaged(sound, rng)
         (root / name).write_bytes(data)
+        outcome, message = "read", ""
         try:
             read()
-            outcomes[f"{name} read"] += 1
         except ValueError as error:
-            outcomes[f"{name} refused"] += 1
-            assert "\n" not in str(error), f"round {number}: several lines for {root / name}: {error}"
+            outcome, message = "refused", str(error)
         except Exception as error:
             raise AssertionError(f"round {number}: {type(error).__name__} from {root / name} {data[:200]!r}") from error
+        assert "\n" not in message, f"round {number}: several lines for {root / name}: {message}"
+        outcomes[f"{name} {outcome}"] += 1
         (root / name).write_bytes(sound)
     return outcomes
 

@@ -57,12 +57,14 @@ class YoloSource:
             size = self._wh_px(name)
             scale = np.array([math.nan] * 4 if size is None else [*size, *size])
             centre, half = labels[:, 1:3], labels[:, 3:5] / 2
+            with np.errstate(invalid="ignore", over="ignore"):  # infinity less infinity
+                boxes = np.concatenate([centre - half, centre + half], axis=1) * scale
             yield SourceImage(
                 image_id=number,
                 file_name=name,
                 read=lambda name=name: self._files.read(name),
                 stated_wh_px=size,
-                boxes_xyxy_px=np.concatenate([centre - half, centre + half], axis=1) * scale,
+                boxes_xyxy_px=boxes,
                 category_ids=labels[:, 0].astype(np.int64),
                 iscrowd=np.zeros(len(labels), bool),
                 area_px=np.full(len(labels), np.nan),
@@ -125,7 +127,8 @@ class YoloSource:
             self._remarks[POLYGONS] += 1
             points = np.array(values[1:]).reshape(-1, 2)
             low, high = points.min(axis=0), points.max(axis=0)
-            return [values[0], *((low + high) / 2).tolist(), *(high - low).tolist()]
+            with np.errstate(invalid="ignore", over="ignore"):
+                return [values[0], *((low + high) / 2).tolist(), *(high - low).tolist()]
         hint = " (a confidence at its end? these look like results)" if len(values) == 6 else ""
         raise ValueError(
             f"{where}: has {len(values)} numbers{hint}; a box has 5 (class cx cy w h), a polygon 7, 9, 11 ..."
