@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity study-thumbdet study-dfd bench
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz study-thumbdet study-dfd bench
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -53,6 +53,9 @@ test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal
 evaluator-parity: $(VENV)/.stamp-dev ## Hold hotcoco (the extra `fast`) against pycocotools on 1000 random data sets
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'
 	$(BIN)/python -m tests.evaluation.engine_parity --sets 1000
+
+fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may only refuse them, in one line
+	$(BIN)/python tests/data/fuzz_readers.py --rounds 10000
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

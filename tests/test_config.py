@@ -125,3 +125,73 @@ def test_sgd_states_its_momentum(values):
     parse_params(changed(values, "teacher.train.optimiser", optimiser | {"momentum": 0.9, "nesterov": True}))
     with pytest.raises(ValueError, match=r"optimiser.momentun: unknown key; did you mean momentum"):
         parse_params(changed(values, "teacher.train.optimiser", optimiser | {"momentun": 0.9, "nesterov": True}))
+
+
+COCO = {"kind": "coco", "root": "data", "train": {"images": "a", "annotations": "a.json"}, "val": None, "test": None}
+TT100K = {
+    "kind": "tt100k",
+    "root": "data",
+    "annotations": "annotations.json",
+    "train_classes": "all",
+    "measured_classes": 45,
+    "train": {"folders": ["train", "other"], "ids": None},
+    "val": None,
+    "test": {"folders": ["test"], "ids": "test/ids.txt"},
+}
+DIVIDED = {"kind": "divided", "of": TT100K, "by": {"kind": "share", "val": 0.1, "test": None, "seed": 0}}
+CHOSEN = {"kind": "chosen", "of": COCO, "classes": ["a"], "rename": {}, "keep_emptied": False}
+TILED = {
+    "kind": "tiled",
+    "of": DIVIDED,
+    "splits": ["train"],
+    "tile_px": 1024,
+    "overlap_px": 256,
+    "min_visibility": 0.5,
+    "empty_fraction": 0.1,
+    "jpeg_quality": 95,
+}
+BALANCED = {
+    "kind": "balanced",
+    "of": DIVIDED,
+    "instances_per_class": 1000,
+    "crops_per_object": 20,
+    "crop_px": [1024, 2048],
+    "min_visibility": 0.5,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "saturation": 0.2,
+    "hue": 0.0,
+    "jpeg_quality": None,
+    "seed": 0,
+}
+
+
+@pytest.mark.parametrize("source", [COCO, TT100K, DIVIDED, CHOSEN, TILED, BALANCED], ids=lambda source: source["kind"])
+def test_sources_made_of_others_parse(values, source):
+    params = parse_params(changed(values, "data.source", source))
+    assert params.data.source.kind == source["kind"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"kind": "yollo"}, r"data\.source\.kind: 'yollo' is none of .*'yolo'"),
+        ({"kind": "auto", "rot": "x"}, r"data\.source\.rot: unknown key; did you mean root\?"),
+        (TT100K | {"train_classes": 44}, r"data\.source\.train_classes: Input should be 'all' or 45 \(got 44\)"),
+        (TT100K | {"train_classes": 45, "measured_classes": "all"}, "measured_classes all needs train_classes all"),
+        (DIVIDED | {"by": {"kind": "share", "val": None, "test": None, "seed": 0}}, "val and test are both null"),
+        (
+            DIVIDED | {"by": {"kind": "share", "val": 1.0, "test": None, "seed": 0}},
+            r"data\.source\.by\.val: .*less than 1",
+        ),
+        (DIVIDED | {"of": COCO | {"rot": 1}}, r"data\.source\.of\.rot: unknown key; did you mean root\?"),
+        (DIVIDED | {"of": {"kind": "cifar10"}}, r"data\.source\.of\.kind: 'cifar10' is none of"),
+        (TILED | {"overlap_px": 1024}, "overlap_px 1024 is no less than tile_px 1024"),
+        (TILED | {"splits": []}, r"data\.source\.splits: .*at least 1 item"),
+        (BALANCED | {"crop_px": [9, 3]}, r"crop_px \[9, 3\] is no range"),
+    ],
+)
+def test_faulty_source_is_one_line_that_names_the_key(values, source, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_params(changed(values, "data.source", source))
+    assert "\n" not in str(caught.value)

@@ -15,7 +15,7 @@ from lowres.data.pack import pack_split
 CATEGORIES = [{"id": 7, "name": "dog"}, {"id": 3, "name": "cat"}]  # official ids, neither sorted nor from 1
 
 
-def png(pixels: np.ndarray) -> bytes:
+def encode_png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)[1].tobytes()
 
 
@@ -45,7 +45,7 @@ class Coco:
         """Add an image with its boxes (x, y, width, height); pixels are written as PNG."""
         image_id = 10 * (len(self.document["images"]) + 1)
         name = name or f"{image_id}.png"
-        encoded = picture if isinstance(picture, bytes) else png(picture)
+        encoded = picture if isinstance(picture, bytes) else encode_png(picture)
         if isinstance(picture, np.ndarray):
             size = size or (picture.shape[1], picture.shape[0])
         (self.images / name).write_bytes(encoded)
@@ -90,3 +90,8 @@ def packed(coco: Coco, tmp_path: Path) -> Path:
         coco.add(noise(width, height, seed=i), [(x, y, 8.5, 6.25) for x, y in corners.tolist()], category_id=3)
     coco.pack(tmp_path / "packed", shard_bytes=30_000)
     return tmp_path / "packed"
+
+
+@pytest.fixture
+def png() -> Callable[[np.ndarray], bytes]:
+    return encode_png

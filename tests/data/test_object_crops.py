@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lowres.data import object_crops
+from lowres.data import windows
 from lowres.data.coco import CocoSource
 from lowres.data.images import decode_rgb
 from lowres.data.object_crops import ObjectCrops, Square, cut_square, square_around
@@ -99,8 +99,8 @@ def test_shrinking_averages_areas_and_enlarging_is_cubic(coco, picture):
 
 def test_image_is_decoded_once_for_all_its_objects_and_threads(coco, picture, monkeypatch):
     decoded = []
-    original = object_crops.decode_rgb
-    monkeypatch.setattr(object_crops, "decode_rgb", lambda encoded: decoded.append(len(encoded)) or original(encoded))
+    original = windows.decode_rgb
+    monkeypatch.setattr(windows, "decode_rgb", lambda encoded: decoded.append(len(encoded)) or original(encoded))
     for seed in range(2):
         coco.add(picture(40, 30, seed=seed), [(5 + left, 5, 8, 8) for left in range(6)])
     with ThreadPoolExecutor(8) as pool:

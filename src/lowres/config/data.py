@@ -1,6 +1,6 @@
 """The section `data`: where images come from, and how every model sees them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 
 from pydantic import Field, model_validator
 
@@ -31,7 +31,7 @@ class CocoSource(Strict):
     kind: Literal["coco"]
     root: str
     train: CocoSplit
-    val: CocoSplit
+    val: CocoSplit | None
     test: CocoSplit | None
 
 
@@ -49,8 +49,166 @@ class VocSource(Strict):
     prefix: str
     classes: Annotated[list[str], Field(min_length=1)]
     train: VocSplit
-    val: VocSplit
+    val: VocSplit | None
     test: VocSplit | None
+
+
+class YoloSource(Strict):
+    """A YOLO data set: `root` is a folder, tar or zip, `file` its data.yaml, which names classes and splits."""
+
+    kind: Literal["yolo"]
+    root: str
+    file: str
+
+
+class Tt100kSplit(Strict):
+    """The images whose paths begin with one of `folders`; of these, where `ids` is a file in the root, its ids only."""
+
+    folders: Annotated[list[str], Field(min_length=1)]
+    ids: str | None
+
+
+class Tt100kSource(Strict):
+    """Tsinghua-Tencent 100K: `annotations` is annotations.json (2016) or annotations_all.json (2021) in the root.
+
+    Training may know all classes or the 45 that papers measure; `measured_classes` are those whose objects val and
+    test keep.
+    """
+
+    kind: Literal["tt100k"]
+    root: str
+    annotations: str
+    train_classes: Literal["all", 45]
+    measured_classes: Literal["all", 45]
+    train: Tt100kSplit
+    val: Tt100kSplit | None
+    test: Tt100kSplit | None
+
+    @model_validator(mode="after")
+    def _measured_are_trained(self) -> "Tt100kSource":
+        if self.train_classes == 45 and self.measured_classes == "all":
+            raise ValueError("measured_classes all needs train_classes all; only 45 are trained")
+        return self
+
+
+class AutoSource(Strict):
+    """Whatever `root` holds, recognised by its files; what it is and why is printed."""
+
+    kind: Literal["auto"]
+    root: str
+
+
+# Any source of boxes, also one that is made of another; the order in which they are nested is the order of the steps.
+DetectionSource = Annotated[
+    Union[
+        SignsSource,
+        CocoSource,
+        VocSource,
+        YoloSource,
+        Tt100kSource,
+        AutoSource,
+        "ChosenSource",
+        "DividedSource",
+        "TiledSource",
+        "BalancedSource",
+    ],
+    Field(discriminator="kind"),
+]
+Split = Literal["train", "val", "test"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ChosenSource(Strict):
+    """Some classes of another source (null: all), renamed; classes that end under one name become one."""
+
+    kind: Literal["chosen"]
+    of: DetectionSource
+    classes: list[str] | None
+    rename: dict[str, str]
+    keep_emptied: bool
+
+
+class ByShare(Strict):
+    """Random images of train, as shares; null for a split that is not made."""
+
+    kind: Literal["share"]
+    val: Share | None
+    test: Share | None
+    seed: NotNegativeInt
+
+
+class ByGroup(Strict):
+    """As by share, but images in whose file names `pattern` finds the same stay together: '(.*)/' is the folder."""
+
+    kind: Literal["group"]
+    pattern: str
+    val: Share | None
+    test: Share | None
+    seed: NotNegativeInt
+
+
+class ByList(Strict):
+    """The images that text files list, one name or id a line."""
+
+    kind: Literal["list"]
+    val: str | None
+    test: str | None
+
+
+class DividedSource(Strict):
+    """Splits taken out of another source's train; those that it has already stay as they are."""
+
+    kind: Literal["divided"]
+    of: DetectionSource
+    by: Annotated[ByShare | ByGroup | ByList, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _makes_a_split(self) -> "DividedSource":
+        if self.by.val is None and self.by.test is None:
+            raise ValueError("by: val and test are both null; make at least one")
+        return self
+
+
+class TiledSource(Strict):
+    """The images of some splits of another source as overlapping tiles; JPEG of a quality, or PNG where it is null."""
+
+    kind: Literal["tiled"]
+    of: DetectionSource
+    splits: Annotated[list[Split], Field(min_length=1)]
+    tile_px: Count
+    overlap_px: NotNegativeInt
+    min_visibility: Fraction
+    empty_fraction: Fraction
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None
+
+    @model_validator(mode="after")
+    def _overlap_under_tile(self) -> "TiledSource":
+        if self.overlap_px >= self.tile_px:
+            raise ValueError(f"overlap_px {self.overlap_px} is no less than tile_px {self.tile_px}")
+        return self
+
+
+class BalancedSource(Strict):
+    """Another source whose train has random, recoloured crops added until each class has `instances_per_class`."""
+
+    kind: Literal["balanced"]
+    of: DetectionSource
+    instances_per_class: Count
+    crops_per_object: Count
+    crop_px: tuple[Count, Count]
+    min_visibility: Fraction
+    brightness: Fraction
+    contrast: Fraction
+    saturation: Fraction
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None
+    seed: NotNegativeInt
+
+    @model_validator(mode="after")
+    def _crops_are_a_range(self) -> "BalancedSource":
+        if self.crop_px[1] < self.crop_px[0]:
+            raise ValueError(f"crop_px {list(self.crop_px)} is no range; give the lowest and the highest side")
+        return self
 
 
 class Cifar10Source(Strict):
@@ -128,6 +286,13 @@ class Data(Strict):
         SignsSource
         | CocoSource
         | VocSource
+        | YoloSource
+        | Tt100kSource
+        | AutoSource
+        | ChosenSource
+        | DividedSource
+        | TiledSource
+        | BalancedSource
         | Cifar10Source
         | MosaicSource
         | SvhnSource

@@ -4,7 +4,6 @@ What makes the file ambiguous (unknown or double ids, missing keys) is refused h
 a single box or image is passed on, for `pack.py` to count. Segmentations are not read; `area` is.
 """
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 
 from lowres.data.image_files import open_images
 from lowres.data.sources import Category, SourceImage
+from lowres.data.text_files import number_or_nan, read_json_object
 
 
 class CocoSource:
@@ -27,7 +27,7 @@ class CocoSource:
 
     def __init__(self, images: Path, annotations: Path) -> None:
         self.name = str(annotations)
-        document = _read_json(annotations)
+        document = read_json_object(annotations, holding="COCO instances are an object with 'images'")
         self._images = _section(document, "images", self.name)
         objects = _section(document, "annotations", self.name)
         self.categories = _categories(_section(document, "categories", self.name), self.name)
@@ -68,20 +68,8 @@ class CocoSource:
                 boxes_xyxy_px=boxes,
                 category_ids=np.array([entry["category_id"] for entry in objects], np.int64),
                 iscrowd=np.array([entry.get("iscrowd") in (1, True) for entry in objects], bool),
-                area_px=np.array([_number(entry.get("area")) for entry in objects], np.float64),
+                area_px=np.array([number_or_nan(entry.get("area")) for entry in objects], np.float64),
             )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such annotation file; check the path")
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: malformed JSON ({error}); was the file cut off?") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"{path}: holds a JSON {type(document).__name__}; COCO instances are an object with 'images'")
-    return document
 
 
 def _section(document: dict[str, Any], key: str, name: str) -> list[dict[str, Any]]:
@@ -131,15 +119,8 @@ def _is_id(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-def _number(value: object) -> float:
-    """A JSON number as a float; NaN for all else, also for whole numbers beyond a float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    return float(value) if abs(value) < 1e300 else math.nan
-
-
 def _box_xyxy(bbox: object) -> list[float]:
     if not isinstance(bbox, list) or len(bbox) != 4:
         return [math.nan] * 4
-    x, y, width, height = (_number(value) for value in bbox)
+    x, y, width, height = (number_or_nan(value) for value in bbox)
     return [x, y, x + width, y + height]

@@ -1,30 +1,62 @@
-"""Encoded images by name, from a folder or straight out of a tar; nothing is ever extracted to disk."""
+"""Encoded images by name, from a folder or straight out of an archive; nothing is ever extracted to disk."""
 
 import os
-import tarfile
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+from lowres.data.image_archives import MAX_FILE_BYTES, ImageTar, ImageZip
+from lowres.data.images import BadImageError, read_header
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
+"""Names of images end in one of these, in either case."""
+
+_HEADER_BYTES = 1 << 16
 
 
 class ImageFiles(Protocol):
     """Named files; safe to read from several threads."""
 
+    def names(self) -> list[str]:
+        """Names of all files, sorted, with `/` between folders; hidden files and folders are left out."""
+        ...
+
     def read(self, name: str) -> bytes:
         """The file's bytes; ValueError or OSError where there is no such file."""
         ...
 
+    def head(self, name: str, length: int) -> bytes:
+        """At most the first `length` bytes; errors as in `read`."""
+        ...
+
 
 def open_images(path: Path) -> ImageFiles:
-    """The images in a folder or an uncompressed `.tar`.
+    """The images in a folder, an uncompressed `.tar` or a `.zip`.
 
     Raises:
-        ValueError: the path is neither.
+        ValueError: the path is none of them, or the archive is not to be trusted.
     """
     if path.is_dir():
         return ImageFolder(path)
     if path.is_file():
-        return ImageTar(path)
+        return ImageZip(path) if path.suffix.lower() == ".zip" else ImageTar(path)
     raise ValueError(f"{path}: no such folder or tar of images; check the path")
+
+
+def is_image_name(name: str) -> bool:
+    """Whether the suffix is that of an image."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def image_wh_px(files: ImageFiles, name: str) -> tuple[int, int] | None:
+    """Width and height from the first bytes of the file; None where it cannot be read, which packing finds out too."""
+    try:
+        try:
+            _, width, height = read_header(files.head(name, _HEADER_BYTES))
+        except BadImageError:  # large metadata may stand before the size
+            _, width, height = read_header(files.read(name))
+    except (ValueError, OSError):
+        return None
+    return width, height
 
 
 class ImageFolder:
@@ -33,52 +65,32 @@ class ImageFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def names(self) -> list[str]:
+        """All files; folders that are links are not followed."""
+        found = []
+        for folder, inner, files in os.walk(self._root):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            below = Path(folder).relative_to(self._root)
+            found += [(below / name).as_posix() for name in files if not name.startswith(".")]
+        return sorted(found)
+
     def read(self, name: str) -> bytes:
         """The file's bytes."""
+        path = self._path(name)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"the file has {path.stat().st_size} bytes; at most {MAX_FILE_BYTES} are read")
+        return path.read_bytes()
+
+    def head(self, name: str, length: int) -> bytes:
+        """The first bytes."""
+        with self._path(name).open("rb") as file:
+            return file.read(length)
+
+    def _path(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
         if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
             raise ValueError(f"file name '{name}' leads out of the image folder")
         path = self._root.joinpath(*parts)
         if not path.is_file():
             raise ValueError("no such file in the image folder")
-        return path.read_bytes()
-
-
-class ImageTar:
-    """Regular members of a tar, found once by reading its headers, then read by offset.
-
-    A member answers to its full name and to every tail of it (`val/a/1.jpg`, `a/1.jpg`, `1.jpg`), because archives
-    usually carry one folder more than the annotations; a tail shared by two members answers to neither.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._places: dict[str, tuple[int, int] | None] = {}  # tail of a name -> offset and length, None if ambiguous
-        full: dict[str, tuple[int, int]] = {}
-        try:
-            with tarfile.open(fileobj=path.open("rb"), mode="r:") as tar:
-                for member in tar:
-                    if member.isreg() and not member.issparse():
-                        full[str(PurePosixPath(member.name))] = (member.offset_data, member.size)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            raise ValueError(f"{path}: cannot be read as an uncompressed tar ({error}); unpack or repack it") from error
-        for name, place in full.items():
-            parts = PurePosixPath(name).parts
-            for start in range(1, len(parts)):
-                tail = "/".join(parts[start:])
-                self._places[tail] = None if tail in self._places else place
-        self._places.update(full)
-
-    def read(self, name: str) -> bytes:
-        """The member's bytes."""
-        key = str(PurePosixPath(name))
-        if key not in self._places:
-            raise ValueError("no such file in the tar")
-        place = self._places[key]
-        if place is None:
-            raise ValueError("several files of the tar end in this name")
-        offset, length = place
-        encoded = os.pread(self._file.fileno(), length, offset)
-        if len(encoded) != length:
-            raise ValueError(f"the tar ends inside this file ({len(encoded)} of {length} bytes)")
-        return encoded
+        return path

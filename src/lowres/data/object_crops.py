@@ -4,7 +4,6 @@ The crop is a square around the box. It is moved to lie inside the image where i
 image, the image's edge pixels are repeated.
 """
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,10 +12,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lowres.data.images import check_image, decode_rgb
 from lowres.data.labelled_images import encode_png, labelled_image
-from lowres.data.pack import MAX_PIXELS
 from lowres.data.sources import Source, SourceImage
+from lowres.data.windows import Picture
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class ObjectCrops:
         """The crops in the order of the images and their boxes, named IMAGE-OBJECT with objects from 1."""
         image_id = 0
         for image in self._source:
-            picture = _Picture(image)
+            picture = Picture(image)
             for number in self._chosen(image):
                 image_id += 1
                 yield labelled_image(
@@ -79,7 +77,7 @@ class ObjectCrops:
             long_sides = (image.boxes_xyxy_px[:, 2:] - image.boxes_xyxy_px[:, :2]).max(axis=1)
         return np.flatnonzero(~image.iscrowd & ~(long_sides < self._min_side_px)).tolist()
 
-    def _read(self, picture: "_Picture", box_xyxy_px: np.ndarray) -> bytes:
+    def _read(self, picture: Picture, box_xyxy_px: np.ndarray) -> bytes:
         pixels = picture.pixels()
         height, width = pixels.shape[:2]
         square = square_around(
@@ -90,27 +88,6 @@ class ObjectCrops:
             kind = cv2.INTER_AREA if square.side > self._side_px else cv2.INTER_CUBIC
             crop = cv2.resize(crop, (self._side_px, self._side_px), interpolation=kind)
         return encode_png(crop)
-
-
-class _Picture:
-    """An image that is decoded once for all its objects, whichever threads read them.
-
-    It lives as long as one of the crops that refer to it; packing lets go of each after its turn.
-    """
-
-    def __init__(self, image: SourceImage) -> None:
-        self._image = image
-        self._lock = threading.Lock()
-        self._pixels: UInt8[np.ndarray, "h w 3"] | None = None
-
-    def pixels(self) -> UInt8[np.ndarray, "h w 3"]:
-        with self._lock:
-            if self._pixels is None:
-                encoded = self._image.read()
-                # Packing sees only the crop: that the image is whole and of the stated size is found out here.
-                check_image(encoded, expected_wh_px=self._image.stated_wh_px, min_side_px=1, max_pixels=MAX_PIXELS)
-                self._pixels = decode_rgb(encoded)
-            return self._pixels
 
 
 def square_around(

@@ -3,9 +3,10 @@
 A new format is a new file with a class of this shape; `pack.py` knows no format.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -52,6 +53,30 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[SourceImage]: ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A source that does more than read: it leaves out, cuts or turns something, and says how often."""
+
+    def remarks(self) -> dict[str, int]:
+        """What was done, in a few words each, and how often; nothing that packing counts itself."""
+        ...
+
+
+def remarks_of(source: Source) -> dict[str, int]:
+    """The source's remarks; none from one that only reads."""
+    return source.remarks() if isinstance(source, Remarking) else {}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """How a message ends that refuses an unknown name: with the known name most like it, or with some of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"known: {', '.join(names[:10])}{more}"
 
 
 def check_same_categories(sources: Mapping[str, Source]) -> None:

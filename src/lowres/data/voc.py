@@ -44,14 +44,13 @@ class VocSource:
         for number, name in enumerate(self._names, start=1):
             root = self._annotation(name)
             file_name = f"{name}.jpg"
-            size = [root.findtext(f"size/{side}") for side in ("width", "height")]
             objects = root.findall("object")
             crowd = [entry.findtext("difficult", "0").strip() == "1" for entry in objects]
             yield SourceImage(
                 image_id=number,
                 file_name=file_name,
                 read=lambda file_name=file_name: self._files.read(f"{self._prefix}JPEGImages/{file_name}"),
-                stated_wh_px=(int(size[0]), int(size[1])) if size[0] and size[1] and size[0] != "0" else None,
+                stated_wh_px=_stated_wh_px(root),
                 boxes_xyxy_px=np.array([_box(entry) for entry in objects], np.float64).reshape(-1, 4),
                 category_ids=np.array([self._category(entry, name) for entry in objects], np.int64),
                 iscrowd=np.array(crowd, bool),
@@ -75,6 +74,14 @@ class VocSource:
                 f"{self.name}: {name}.xml has an object of class {label!r}; data.source.classes has {known}"
             )
         return self._category_ids[label]
+
+
+def _stated_wh_px(root: ET.Element) -> tuple[int, int] | None:
+    texts = [(root.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
+    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts):
+        return None
+    width, height = (int(text) for text in texts)
+    return (width, height) if width else None  # some tools write 0 for unknown
 
 
 def _box(entry: ET.Element) -> list[float]:

@@ -1,0 +1,111 @@
+"""Finds COCO instances: JSON files with images, annotations and categories, and where their images lie."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from lowres.data.image_files import open_images
+from lowres.data.recognised import Found, Place, split_in_name
+from lowres.data.text_files import read_json_object
+
+_MAX_FILES = 50
+
+
+def find_coco(place: Place) -> list[Found]:
+    """At most one find; JSON files that cannot be read are noted.
+
+    Raises:
+        ValueError: two files for one split, or images of a split that are nowhere or in several places.
+    """
+    if not place.root.is_dir():
+        return []
+    candidates: dict[str, list[str]] = {}  # file -> some of its images' names
+    names = place.top_names(".json")
+    if len(names) > _MAX_FILES:
+        place.notes.append(f"{len(names)} JSON files, over {_MAX_FILES}: not looked into")
+        return []
+    for name in names:
+        try:
+            document = read_json_object(place.root / name)
+        except ValueError as error:
+            place.notes.append(str(error))
+            continue
+        sample = _sample(document)
+        if sample:
+            candidates[name] = sample
+    if not candidates:
+        return []
+    by_split: dict[str, list[str]] = {}
+    for name in candidates:
+        by_split.setdefault(split_in_name(name) or ("train" if len(candidates) == 1 else ""), []).append(name)
+    if "" in by_split:
+        raise ValueError(
+            f"{place.root}: {by_split[''][0]} is COCO, but neither its name nor its folder says train, val or test, "
+            "and there are others; set data.source.kind: coco and the files of each split"
+        )
+    if "train" not in by_split:
+        place.notes.append(f"{', '.join(candidates)} is COCO, but none is for train")
+        return []
+    settings: dict[str, Any] = {"kind": "coco", "root": str(place.root), "train": None, "val": None, "test": None}
+    reasons = []
+    for split in ("train", "val", "test"):
+        if split in by_split:
+            file = _the_one(place, split, by_split[split])
+            images = _images_of(place, file, candidates[file], split)
+            settings[split] = {"images": images, "annotations": file}
+            reasons.append(f"{file} has images, annotations and categories, its images lie in {images}")
+    uses = frozenset(settings[split]["images"] for split in by_split)
+    return [Found(settings, "; ".join(reasons), uses)]
+
+
+def _sample(document: dict[str, Any]) -> list[str]:
+    """Names of the first, middle and last image of COCO instances; empty for all else."""
+    images, objects, categories = (document.get(key) for key in ("images", "annotations", "categories"))
+    if not (isinstance(images, list) and isinstance(objects, list) and isinstance(categories, list) and images):
+        return []
+    if objects and not (isinstance(objects[0], dict) and {"bbox", "category_id"} <= objects[0].keys()):
+        return []
+    chosen = [images[0], images[len(images) // 2], images[-1]]
+    names = [image.get("file_name") for image in chosen if isinstance(image, dict)]
+    return [name for name in names if isinstance(name, str) and name]
+
+
+def _the_one(place: Place, split: str, files: list[str]) -> str:
+    if len(files) == 1:
+        return files[0]
+    # Beside its instances COCO has person_keypoints, which look alike.
+    instances = [file for file in files if PurePosixPath(file).name.startswith("instances")]
+    if len(instances) == 1:
+        return instances[0]
+    raise ValueError(
+        f"{place.root}: {' and '.join(files)} are both COCO for '{split}'; set data.source.kind: coco and the file of "
+        "each split"
+    )
+
+
+def _images_of(place: Place, file: str, sample: list[str], split: str) -> str:
+    folders = [_folders_of(place, name) for name in sample]
+    found = sorted(set.intersection(*folders))
+    for archive in place.archives():
+        files = open_images(place.root / archive)
+        try:
+            for name in sample:
+                files.head(name, 1)
+        except ValueError:
+            continue
+        found.append(archive)
+    if len(found) > 1:
+        near = [path for path in found if split_in_name(path) == split or path == str(PurePosixPath(file).parent)]
+        found = near if len(near) == 1 else found
+    if len(found) == 1:
+        return found[0]
+    where = f"lie in {', '.join(found)}" if found else "are in no folder and no archive"
+    raise ValueError(
+        f"{place.root}: the images of {file} ({', '.join(dict.fromkeys(sample))[:120]}) {where}; "
+        f"{'set data.source.kind: coco and the images of each split' if found else 'put them into a folder beside it'}"
+    )
+
+
+def _folders_of(place: Place, image: str) -> set[str]:
+    tail = f"/{image}"
+    found = {name[: -len(tail)] for name in place.names if name.endswith(tail)}
+    return found | ({"."} if image in place.name_set else set())

@@ -1,0 +1,126 @@
+"""Finds VOC, YOLO, TT100K and folders of classes, and gives hints on what is known but not found by itself."""
+
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from lowres.data.image_files import is_image_name
+from lowres.data.recognised import Found, Place
+from lowres.data.text_files import read_json_object, yaml_object
+from lowres.data.yolo_yaml import split_keys
+
+_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
+_LISTS = {"train": ("train", "trainval"), "val": ("val",), "test": ("test",)}
+
+
+def find_voc(place: Place) -> list[Found]:
+    """One find for each folder that has Annotations and ImageSets/Main.
+
+    Raises:
+        ValueError: an XML that cannot be read: all are, for the names of the classes.
+    """
+    prefixes: dict[str, list[str]] = {}
+    for name in place.names:
+        match = _ANNOTATION.fullmatch(name)
+        if match:
+            prefixes.setdefault(match["prefix"], []).append(name)
+    found = []
+    for prefix, files in prefixes.items():
+        lists = {split: _present(place, prefix, names) for split, names in _LISTS.items()}
+        if lists["train"] is None:
+            place.notes.append(f"{prefix}Annotations has XML, but there is no {prefix}ImageSets/Main/train.txt")
+            continue
+        settings: dict[str, Any] = {"kind": "voc", "root": str(place.root), "prefix": prefix}
+        settings["classes"] = sorted({label for file in files for label in _labels(place, file)})
+        settings |= {split: None if ids is None else {"ids": ids} for split, ids in lists.items()}
+        present = ", ".join(ids for ids in lists.values() if ids)
+        why = f"{len(files)} XML in {prefix}Annotations, lists {present}; {len(settings['classes'])} classes occur"
+        found.append(Found(settings, why))
+    return found
+
+
+def _present(place: Place, prefix: str, names: tuple[str, ...]) -> str | None:
+    files = [f"ImageSets/Main/{name}.txt" for name in names]
+    return next((file for file in files if prefix + file in place.name_set), None)
+
+
+def _labels(place: Place, file: str) -> list[str]:
+    try:
+        root = ET.fromstring(place.files.read(file))
+    except (OSError, ValueError, ET.ParseError) as error:
+        raise ValueError(f"{place.root}: {file} is no XML: {error}; repair or remove it") from error
+    return [label for entry in root.findall("object") if (label := (entry.findtext("name") or "").strip())]
+
+
+def find_yolo(place: Place) -> list[Found]:
+    """One find for each YAML with names and a train split."""
+    found = []
+    for name in place.top_names(".yaml", ".yml"):
+        try:
+            document = yaml_object(place.files.read(name), name=f"{place.root}/{name}")
+        except (OSError, ValueError) as error:
+            place.notes.append(str(error))
+            continue
+        keys = split_keys(document)
+        if "names" not in document or "train" not in keys:
+            continue
+        settings = {"kind": "yolo", "root": str(place.root), "file": name}
+        found.append(Found(settings, f"{name} has names, {', '.join(keys.values())}"))
+    return found
+
+
+def find_tt100k(place: Place) -> list[Found]:
+    """One find for each JSON with types and imgs; all classes are trained and measured unless one says otherwise."""
+    if not place.root.is_dir():
+        return []
+    found = []
+    for name in [name for name in place.top_names(".json") if PurePosixPath(name).name.startswith("annotations")]:
+        try:
+            document = read_json_object(place.root / name)
+        except ValueError:
+            continue  # noted by the finder of COCO
+        images = document.get("imgs")
+        if not isinstance(images, dict) or "types" not in document:
+            continue
+        entries = [image for image in images.values() if isinstance(image, dict)]
+        folders = Counter(str(image.get("path", "")).split("/")[0] for image in entries)
+        root = place.root / PurePosixPath(name).parent
+        settings: dict[str, Any] = {"kind": "tt100k", "root": str(root), "annotations": PurePosixPath(name).name}
+        settings |= {"train_classes": "all", "measured_classes": "all"}
+        settings |= {s: {"folders": [s], "ids": None} if folders[s] else None for s in ("train", "val", "test")}
+        counts = ", ".join(f"{count} in {folder[:40]}" for folder, count in folders.most_common(4))
+        found.append(Found(settings, f"{name} has types and imgs: {counts}"))
+    return found
+
+
+def find_class_folders(place: Place) -> list[Found]:
+    """Images in train/CLASS and val/CLASS and nothing else there."""
+    if not place.root.is_dir():
+        return []
+    classes: dict[str, Counter[str]] = {}
+    for split in ("train", "val"):
+        inside = [PurePosixPath(name) for name in place.names if name.startswith(f"{split}/")]
+        if not inside or not all(len(path.parts) == 3 and is_image_name(path.name) for path in inside):
+            return []
+        classes[split] = Counter(path.parts[1] for path in inside)
+    names = set(classes["train"])
+    if len(names) < 2 or names & {"images", "labels", "masks"}:
+        return []
+    first = ", ".join(sorted(names)[:4])
+    why = f"only images in {len(names)} folders of train ({first} ...) and {len(classes['val'])} of val"
+    return [Found({"kind": "class_folders", "root": str(place.root)}, why)]
+
+
+def hints(place: Place) -> list[str]:
+    """What is known, but needs more than its files to be used."""
+    leaves = {PurePosixPath(name).name for name in place.names}
+    said = []
+    for file, kind in (("data_batch_1.bin", "cifar10"), ("train_32x32.mat", "svhn"), ("train_00.webp", "mosaics")):
+        if file in leaves:
+            said.append(f"{file} is of kind {kind}: set data.source.kind: {kind} with num_val and seed")
+    stems = [{PurePosixPath(n).stem for n in place.names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
+    if 2 * len(stems[0] & stems[1]) > len(stems[0]):
+        said.append("most JPEGs have a PNG of the same name: masks for segmentation, not boxes")
+    return said

@@ -1,0 +1,48 @@
+"""What finders of layouts get and give: a place to look at, and a find with its reasons."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lowres.data.image_files import ImageFiles
+
+ARCHIVES = (".tar", ".zip")
+
+
+class Place:
+    """A folder or archive with the names of all its files; `notes` says what looked like something and was not."""
+
+    def __init__(self, root: Path, files: ImageFiles) -> None:
+        self.root = root
+        self.files = files
+        self.names = files.names()
+        self.name_set = set(self.names)
+        self.notes: list[str] = []
+
+    def archives(self) -> list[str]:
+        """Archives directly inside a folder."""
+        return [name for name in self.names if name.lower().endswith(ARCHIVES) and "/" not in name]
+
+    def top_names(self, *suffixes: str) -> list[str]:
+        """Names with these suffixes, at most two folders deep."""
+        return [name for name in self.names if name.lower().endswith(suffixes) and name.count("/") <= 2]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A layout: the settings of `data.source`, the files that speak for it, and the archives that it uses."""
+
+    settings: dict[str, Any]
+    why: str
+    uses: frozenset[str] = field(default=frozenset())
+
+
+def split_in_name(name: str) -> str | None:
+    """The split that a path names, looked for from its end: 'instances_val2017.json' and 'valid/a.json' are val."""
+    words = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+    for part in reversed(PurePosixPath(name).parts):
+        found = {words[word] for word in re.split(r"[^a-z]+", part.lower()) if word in words}
+        if len(found) == 1:
+            return found.pop()
+    return None

@@ -1,0 +1,129 @@
+"""Large images in overlapping tiles, for training: objects keep their size where the whole image would be shrunk.
+
+Tiles of a row are spread evenly from edge to edge and overlap by at least what is asked; a side that is shorter than a
+tile gives one tile of that side. A box is in every tile that shows enough of it, cut to the tile; what no tile shows
+enough of is counted. Tiles without objects are kept as a share, chosen by a hash of their names, so that the choice is
+the same every time and does not depend on the other images.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from lowres.data.sources import Source, SourceImage, remarks_of
+from lowres.data.windows import Picture, Window, cut_window, visible_shares, wh_px
+
+CUT = "objects left out of a tile that shows too little of them"
+LOST = "objects that no tile shows enough of"
+EMPTY = "tiles without objects, left out"
+INVALID = "boxes without area inside their image, left out"
+
+
+class Tiles:
+    """The images of `source` as tiles of at most `tile_px` on a side.
+
+    `overlap_px` is what neighbours share at least: objects up to that size are whole in some tile. `empty_fraction` is
+    the share of tiles without objects that is kept. Image ids count from 1; an image whose size cannot be read goes on
+    whole, for packing to refuse. Nothing is decoded until a tile is read.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        tile_px: int,
+        overlap_px: int,
+        min_visibility: float,
+        empty_fraction: float,
+        jpeg_quality: int | None,
+    ) -> None:
+        if tile_px < 1 or not 0 <= overlap_px < tile_px:
+            raise ValueError(f"tile_px is {tile_px}, overlap_px {overlap_px}; give 0 <= overlap_px < tile_px")
+        for key, value in (("min_visibility", min_visibility), ("empty_fraction", empty_fraction)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{key} is {value}; it must be from 0 to 1")
+        self.name = f"tiles of {source.name}"
+        self.categories = source.categories
+        self._source = source
+        self._tile_px = tile_px
+        self._overlap_px = overlap_px
+        self._min_visibility = min_visibility
+        self._empty_fraction = empty_fraction
+        self._jpeg_quality = jpeg_quality
+        self._remarks: Counter[str] = Counter()
+        self._length = sum(len(self._windows(image, self._remarks)) for image in source)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[SourceImage]:
+        """The tiles of each image by rows, named IMAGE-xLEFT-yTOP."""
+        image_id = 0
+        for image in self._source:
+            picture = Picture(image)
+            for window in self._windows(image, Counter()):
+                image_id += 1
+                yield cut_window(
+                    image,
+                    picture,
+                    window,
+                    image_id=image_id,
+                    suffix=_suffix(window),
+                    min_visibility=self._min_visibility,
+                    jpeg_quality=self._jpeg_quality,
+                )
+
+    def remarks(self) -> dict[str, int]:
+        """What was cut off and left out."""
+        return {**remarks_of(self._source), **{key: count for key, count in self._remarks.items() if count}}
+
+    def _windows(self, image: SourceImage, remarks: Counter[str]) -> list[Window]:
+        size = wh_px(image)
+        if size is None:
+            # Reading any part of it fails, with the reason.
+            return [Window(0, 0, 1, 1)]
+        boxes = image.boxes_xyxy_px
+        valid = visible_shares(boxes, Window(0, 0, *size)) > 0
+        remarks[INVALID] += int((~valid).sum())
+        shown_somewhere = np.zeros(len(boxes), bool)
+        chosen = []
+        for window in _grid(*size, tile_px=self._tile_px, overlap_px=self._overlap_px):
+            shares = visible_shares(boxes, window)
+            shown = (shares > 0) & (shares >= self._min_visibility)
+            shown_somewhere |= shown
+            remarks[CUT] += int(((shares > 0) & ~shown).sum())
+            if shown.any() or _draw(image.file_name + _suffix(window)) < self._empty_fraction:
+                chosen.append(window)
+            else:
+                remarks[EMPTY] += 1
+        remarks[LOST] += int((valid & ~shown_somewhere).sum())
+        return chosen
+
+
+def _grid(width: int, height: int, *, tile_px: int, overlap_px: int) -> Iterator[Window]:
+    for top in starts(height, tile_px=tile_px, overlap_px=overlap_px):
+        for left in starts(width, tile_px=tile_px, overlap_px=overlap_px):
+            yield Window(left, top, min(tile_px, width), min(tile_px, height))
+
+
+def starts(side_px: int, *, tile_px: int, overlap_px: int) -> list[int]:
+    """Where tiles along one side begin: as few as cover it with at least `overlap_px` in common, evenly spread."""
+    if side_px <= tile_px:
+        return [0]
+    count = math.ceil((side_px - overlap_px) / (tile_px - overlap_px))
+    return [(side_px - tile_px) * place // (count - 1) for place in range(count)]
+
+
+def _suffix(window: Window) -> str:
+    return f"-x{window.left}-y{window.top}"
+
+
+def _draw(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") / 2**64

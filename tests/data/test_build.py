@@ -1,0 +1,111 @@
+"""From the section `data.source` of params.yaml to splits, through the schema."""
+
+from contextlib import contextmanager
+
+import pytest
+from pydantic import TypeAdapter
+
+from lowres.config.data import Data
+from lowres.data.build import build_splits
+from lowres.data.sources import remarks_of
+
+SOURCE = TypeAdapter(Data.model_fields["source"].rebuild_annotation())
+
+
+@contextmanager
+def quietly(label, total):
+    yield lambda *done: None
+
+
+def build(source, tmp_path, said=None):
+    settings = SOURCE.validate_python(source).model_dump()
+    return build_splits(settings, scratch=tmp_path / "scratch", counting=quietly, say=(said or []).append)
+
+
+def sizes(splits):
+    return {split: len(source) for split, source in splits.items()}
+
+
+@pytest.fixture
+def yolo(tmp_path, picture, png):
+    """Ten images of 20 x 20 in two scenes, train alone; nine have a cat, one a dog."""
+    root = tmp_path / "set"
+    for number in range(10):
+        for folder, content in (
+            ("images", png(picture(20, 20, seed=number))),
+            ("labels", f"{int(number == 4)} .5 .5 .3 .3".encode()),
+        ):
+            path = root / folder / ("ab"[number % 2]) / f"{number}.{'png' if folder == 'images' else 'txt'}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    (root / "data.yaml").write_text("names: [cat, dog]\ntrain: images\n")
+    return {"kind": "yolo", "root": str(root), "file": "data.yaml"}
+
+
+def divided(of, **by):
+    return {"kind": "divided", "of": of, "by": {"kind": "share", "val": 0.2, "test": None, "seed": 0} | by}
+
+
+def test_auto_says_what_it_recognised_and_builds_the_same(yolo, tmp_path):
+    said = [""]
+    auto = build(divided({"kind": "auto", "root": yolo["root"]}), tmp_path, said)
+    byhand = build(divided(yolo), tmp_path)
+    assert "recognised yolo: data.yaml has names, train" in said[1]
+    names = [{split: [image.file_name for image in part] for split, part in s.items()} for s in (auto, byhand)]
+    assert names[0] == names[1]
+
+
+def test_val_stands_in_for_a_test_that_there_is_not(yolo, tmp_path):
+    splits = build(divided(yolo), tmp_path)
+    assert sizes(splits) == {"train": 8, "val": 2, "test": 2}
+    assert splits["test"] is splits["val"]
+    assert sizes(build(divided(yolo, test=0.1), tmp_path)) == {"train": 7, "val": 2, "test": 1}
+
+
+def test_groups_and_lists_divide_too(yolo, tmp_path):
+    (tmp_path / "val.txt").write_text("3\n4\n")
+    by_list = {"kind": "list", "val": str(tmp_path / "val.txt"), "test": None}
+    assert sizes(build({"kind": "divided", "of": yolo, "by": by_list}, tmp_path))["val"] == 2
+    splits = build(divided(yolo, kind="group", pattern="(.*)/", val=0.5), tmp_path)
+    assert len({image.file_name.split("/")[1] for image in splits["val"]}) == 1
+
+
+def test_sources_nest_in_the_order_of_their_steps(yolo, tmp_path):
+    chosen = {"kind": "chosen", "of": yolo, "classes": ["dog"], "rename": {"dog": "wolf"}, "keep_emptied": True}
+    tiled = {"kind": "tiled", "of": divided(chosen), "splits": ["train"], "tile_px": 12, "overlap_px": 4}
+    tiled |= {"min_visibility": 0.5, "empty_fraction": 1.0, "jpeg_quality": None}
+    splits = build(tiled, tmp_path)
+    assert [category.name for category in splits["train"].categories] == ["wolf"]
+    assert sizes(splits) == {"train": 32, "val": 2, "test": 2}
+    assert remarks_of(splits["train"])["objects of classes that were not chosen (before dividing)"] == 9
+
+
+def test_balanced_adds_to_train_alone(yolo, tmp_path):
+    balanced = {"kind": "balanced", "of": divided(yolo), "instances_per_class": 5, "crops_per_object": 20}
+    balanced |= {"crop_px": [8, 16], "min_visibility": 0.5, "jpeg_quality": 90, "seed": 0}
+    balanced |= {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.0}
+    splits = build(balanced, tmp_path)
+    assert sizes(splits) == {"train": 12, "val": 2, "test": 2}
+    assert all(image.read() for image in splits["train"])
+
+
+def test_source_without_val_is_told_how_to_get_one(yolo, tmp_path):
+    with pytest.raises(ValueError, match="has no split 'val', only train; kind: divided takes splits out of train"):
+        build(yolo, tmp_path)
+
+
+def test_split_that_exists_is_not_made_again(yolo, tmp_path):
+    with pytest.raises(ValueError, match=r"data\.source\.by\.val: the source has this split already; write null"):
+        build(divided(divided(yolo)), tmp_path)
+
+
+def test_missing_root_inside_another_source_is_named(yolo, tmp_path):
+    with pytest.raises(ValueError, match="'nowhere' does not exist"):
+        build(divided({**yolo, "root": "nowhere"}), tmp_path)
+
+
+def test_signs_may_be_divided_no_further_but_chosen(tmp_path):
+    signs = {"kind": "signs", "seed": 0, "num_train": 2, "num_val": 1, "num_test": 1, "image_size_px": 64}
+    (tmp_path / "scratch").mkdir()
+    chosen = {"kind": "chosen", "of": signs, "classes": None, "rename": {"stop": "halt"}, "keep_emptied": True}
+    assert "halt" in [category.name for category in build(chosen, tmp_path)["test"].categories]

@@ -1,0 +1,200 @@
+import json
+import tarfile
+
+import pytest
+
+from lowres.data.recognise import recognise
+
+INSTANCES = {
+    "images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "sub/2.png"}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],
+    "categories": [{"id": 1, "name": "cat"}],
+}
+TT100K = {
+    "types": ["pn"],
+    "imgs": {
+        "1": {"path": "train/1.jpg", "id": 1, "objects": []},
+        "2": {"path": "other/2.jpg", "id": 2, "objects": []},
+    },
+}
+XML = "<annotation><object><name>{}</name></object></annotation>"
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "set").mkdir()
+    return tmp_path / "set"
+
+
+def fill(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def tar(path, names):
+    with tarfile.open(path, "w") as packed:
+        for name in names:
+            packed.addfile(tarfile.TarInfo(name))
+
+
+def coco(split, images=None):
+    folder = images or f"{split}2017"
+    return {f"annotations/instances_{split}2017.json": INSTANCES, f"{folder}/1.png": "", f"{folder}/sub/2.png": ""}
+
+
+VOC = {
+    "VOC/Annotations/1.xml": XML.format("dog"),
+    "VOC/Annotations/2.xml": XML.format("cat"),
+    "VOC/ImageSets/Main/trainval.txt": "1",
+    "VOC/ImageSets/Main/test.txt": "2",
+}
+YOLO = {"data.yaml": "names: [cat]\ntrain: images/train\nval: images/val\n", "images/train/1.png": ""}
+CLASSES = {f"{split}/{name}/1.png": "" for split in ("train", "val") for name in ("cat", "dog")}
+
+
+def test_coco_in_its_official_layout(root):
+    fill(root, coco("train") | coco("val"))
+    found = recognise(root)
+    assert found.settings == {
+        "kind": "coco",
+        "root": str(root),
+        "train": {"images": "train2017", "annotations": "annotations/instances_train2017.json"},
+        "val": {"images": "val2017", "annotations": "annotations/instances_val2017.json"},
+        "test": None,
+    }
+    first, second = found.lines()
+    assert f"{root}: recognised coco: annotations/instances_train2017.json has images, annotations" in first
+    assert json.loads(second.removeprefix("  in full: source: ")) == found.settings
+
+
+def test_coco_beside_other_annotations_of_the_same_images(root):
+    others = {
+        "annotations/captions_train2017.json": {"images": [{"file_name": "1.png"}], "annotations": [{"caption": ""}]},
+        "annotations/person_keypoints_train2017.json": INSTANCES,
+        "annotations/image_info_test2017.json": {"images": [], "categories": []},
+    }
+    fill(root, coco("train") | others)
+    assert recognise(root).settings["train"]["annotations"] == "annotations/instances_train2017.json"
+
+
+def test_coco_with_images_in_tars_and_beside_the_annotations(root):
+    fill(
+        root,
+        {
+            "instances_val.json": INSTANCES,
+            "train/_annotations.json": INSTANCES,
+            "train/1.png": "",
+            "train/sub/2.png": "",
+        },
+    )
+    tar(root / "val.tar", ["val/1.png", "val/sub/2.png"])
+    settings = recognise(root).settings
+    assert settings["train"] == {"images": "train", "annotations": "train/_annotations.json"}
+    assert settings["val"] == {"images": "val.tar", "annotations": "instances_val.json"}
+
+
+def test_one_coco_file_without_a_split_is_train(root):
+    fill(root, {"labels.json": INSTANCES, "1.png": "", "sub/2.png": ""})
+    settings = recognise(root).settings
+    assert (settings["train"], settings["val"]) == ({"images": ".", "annotations": "labels.json"}, None)
+
+
+def test_voc_with_its_classes(root):
+    fill(root, VOC)
+    assert recognise(root).settings == {
+        "kind": "voc",
+        "root": str(root),
+        "prefix": "VOC/",
+        "classes": ["cat", "dog"],
+        "train": {"ids": "ImageSets/Main/trainval.txt"},
+        "val": None,
+        "test": {"ids": "ImageSets/Main/test.txt"},
+    }
+
+
+def test_layout_inside_the_only_archive_of_a_folder(root):
+    fill(root, VOC)
+    with tarfile.open(root.parent / "voc.tar", "w") as packed:
+        packed.add(root, "data")
+    (root.parent / "outer").mkdir()
+    (root.parent / "voc.tar").rename(root.parent / "outer" / "voc.tar")
+    settings = recognise(root.parent / "outer").settings
+    assert (settings["root"], settings["prefix"]) == (str(root.parent / "outer" / "voc.tar"), "data/VOC/")
+    assert recognise(root.parent / "outer" / "voc.tar").settings == settings
+
+
+def test_yolo_by_its_yaml(root):
+    fill(root, YOLO | {"other.yaml": "a: 1"})
+    found = recognise(root)
+    assert found.settings == {"kind": "yolo", "root": str(root), "file": "data.yaml"}
+    assert found.why == "data.yaml has names, train, val"
+
+
+def test_tt100k_of_2021_one_folder_down(root):
+    fill(root, {"tt100k_2021/annotations_all.json": TT100K})
+    found = recognise(root)
+    assert found.settings["root"] == str(root / "tt100k_2021")
+    assert found.settings["annotations"] == "annotations_all.json"
+    assert (found.settings["train"], found.settings["test"]) == ({"folders": ["train"], "ids": None}, None)
+    assert "1 in train, 1 in other" in found.why
+
+
+def test_folder_per_class(root):
+    fill(root, CLASSES)
+    assert recognise(root).settings == {"kind": "class_folders", "root": str(root)}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            YOLO | VOC,
+            r"holds more than one layout: voc \(2 XML in VOC/Annotations.*; yolo \(data\.yaml.*set data\.source\.kind",
+        ),
+        (YOLO | {"other.yml": YOLO["data.yaml"]}, r"more than one layout: yolo \(data\.yaml .*; yolo \(other\.yml"),
+        (VOC | {n.replace("VOC", "VOC2012"): c for n, c in VOC.items()}, "more than one layout: voc .*; voc .*VOC2012"),
+        ({"annotations.json": TT100K, "annotations_all.json": TT100K}, "more than one layout: tt100k .*; tt100k"),
+        (
+            {"a_train.json": INSTANCES, "b_train.json": INSTANCES, "1.png": ""},
+            r"a_train\.json and b_train\.json are both COCO for 'train'",
+        ),
+        (
+            {"a.json": INSTANCES, "b_train.json": INSTANCES},
+            r"a\.json is COCO, but neither its name nor its folder says",
+        ),
+        (
+            {"train.json": INSTANCES},
+            r"the images of train\.json \(1\.png, sub/2\.png\) are in no folder and no archive",
+        ),
+        (
+            {"train.json": INSTANCES} | {f"{f}/{n}": "" for f in ("a", "b") for n in ("1.png", "sub/2.png")},
+            r"the images of train\.json .* lie in a, b; set data\.source\.kind: coco",
+        ),
+        ({"val.json": INSTANCES}, r"no layout recognised .*val\.json is COCO, but none is for train"),
+        ({"train.json": '{"images": ['}, r"no layout recognised .*train\.json: malformed JSON"),
+        ({"data.yaml": "names: ["}, r"no layout recognised .*data\.yaml: not YAML"),
+        ({"Annotations/1.xml": "<a/>"}, r"no layout recognised .*there is no ImageSets/Main/train\.txt"),
+        ({**VOC, "VOC/Annotations/2.xml": "<a>"}, r"VOC/Annotations/2\.xml is no XML"),
+        ({"train/cat/1.png": "", "train/dog/1.png": ""}, r"no layout recognised \(set: 2 \.png in train\)"),
+        ({"x/1.jpg": "", "y/1.png": ""}, "most JPEGs have a PNG of the same name: masks for segmentation"),
+        ({"data_batch_1.bin": ""}, "data_batch_1.bin is of kind cifar10: set data.source.kind: cifar10 with num_val"),
+        ({}, r"no layout recognised \(set: no files\); known are COCO"),
+    ],
+)
+def test_what_is_ambiguous_or_unknown_is_refused_with_what_was_seen(root, files, message):
+    fill(root, files)
+    with pytest.raises(ValueError, match=message) as caught:
+        recognise(root)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(root))
+
+
+def test_layout_in_a_folder_and_another_in_its_archive_is_ambiguous(root):
+    fill(root, YOLO)
+    fill(root.parent / "inner", {"Annotations/1.xml": XML.format("dog"), "ImageSets/Main/train.txt": "1"})
+    with tarfile.open(root / "voc.tar", "w") as packed:
+        packed.add(root.parent / "inner", "inner")
+    with pytest.raises(ValueError, match=r"more than one layout: yolo .*; voc"):
+        recognise(root)
