@@ -21,7 +21,7 @@ from PIL import Image
 FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "PPM": ".ppm"}
 """What is read, by Pillow's name, and the suffix under which it is packed."""
 
-_READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
+READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)  # what Pillow raises
 
 
@@ -40,7 +40,7 @@ def read_header(encoded: bytes) -> tuple[str, int, int]:
         BadImageError: the bytes are no image of a known format, or claim an absurd size.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+        with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             return str(image.format), image.width, image.height
     except Image.DecompressionBombError as error:
         raise BadImageError("too many pixels", str(error)) from error
@@ -85,15 +85,20 @@ def checked_pixels(
         raise BadImageError("too small", f"{width}x{height}, min_side_px is {min_side_px}")
     if expected_wh_px is not None and expected_wh_px != (width, height):
         raise BadImageError("size differs", size_difference(expected_wh_px, (width, height)))
-    try:
-        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
-            image.load()
-    except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise BadImageError("truncated or damaged", str(error)) from error
+    _check_with_pillow(encoded)
     pixels = decode_rgb(encoded)
     if pixels.shape[:2] != (height, width):
         raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
     return kind, pixels
+
+
+def _check_with_pillow(encoded: bytes) -> None:
+    # A function of its own, so that its pixels are freed before OpenCV makes others.
+    try:
+        with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
+            image.load()
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        raise BadImageError("truncated or damaged", str(error)) from error
 
 
 def size_difference(stated_wh_px: tuple[int, int], wh_px: tuple[int, int]) -> str:
