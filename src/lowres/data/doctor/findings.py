@@ -94,7 +94,7 @@ KINDS: dict[str, Kind] = {
     "wrong_suffix": Kind(_N, "file's suffix is not its format's", "rename it", "written under the right one"),
     # Annotations.
     "bad_annotation_id": Kind(_W, "annotation id is missing or no whole number", "number them", "renumbered"),
-    "annotation_id_zero": Kind(_W, "annotation id is 0, which pycocotools takes for none", "count from 1", "renumbered"),
+    "annotation_id_zero": Kind(_W, "annotation id is 0, which pycocotools ignores", "count from 1", "renumbered"),
     "repeated_annotation_id": Kind(_W, "annotation id occurs twice", "number them anew", "renumbered"),
     "unknown_image": Kind(_E, "annotation is of an image that is not listed", "add the image or drop it", _DROP_BOX),
     "unknown_category": Kind(_E, "object is of an unknown category", "add the category or correct it", _DROP_BOX),

@@ -50,13 +50,16 @@ def _json_files(root: Path) -> list[Path]:
 def _json_layout(root: Path, files: list[Path]) -> Layout | None:
     splits: list[LooseSplit] = []
     broken: list[Finding] = []
+    unknown: list[Finding] = []  # JSON that may be anything, as long as other files are annotations
     kinds: dict[str, str] = {}
     listings: dict[Path, Listing] = {}
     for file in files:
         try:
             document = read_json_object(file)
         except (ValueError, OSError) as error:
-            broken.append(Finding("unreadable_annotations", _split_name(file, root), str(file.name), str(error)))
+            (broken if _is_meant(file) else unknown).append(
+                Finding("unreadable_annotations", _split_name(file, root), file.name, str(error))
+            )
             continue
         if "imgs" in document:
             names = [entry.get("path") for entry in _values(document["imgs"])]
@@ -69,10 +72,17 @@ def _json_layout(root: Path, files: list[Path]) -> Layout | None:
             found = _images_of(name, names, file.parent, root, listings, broken)
             splits.append(read_coco(document, name=name, origin=file, files=found))
             kinds["COCO"] = f"{file.name} has 'images', 'annotations', 'categories'"
+    if not splits:
+        broken += unknown
     if not splits and not broken:
         return None
     why = "; ".join(kinds.values()) or "JSON files that cannot be read, and no others"
     return Layout(" and ".join(kinds) or "unknown", why, root, splits, findings=broken)
+
+
+def _is_meant(file: Path) -> bool:
+    """Whether a name says that the file holds annotations."""
+    return file.parent.name == "annotations" or any(word in file.name for word in ("instances", "annotation", "coco"))
 
 
 def _values(section: object) -> list[dict[str, Any]]:

@@ -38,16 +38,17 @@ def find_duplicates(layout: Layout, facts: list[list[ImageFacts | None]]) -> Dup
             across = places[first][0] != places[position][0]
             kind = "duplicate_across" if across and not same_split else "duplicate_within"
             _take_down(found, layout, kind, places[position], places[same_split[0] if same_split else first])
+            found.dropped[places[position]] = (places[first], kind)
             repeated.add(position)
     single = [position for position in range(len(whole)) if position not in repeated]
     looks = [looks for position in single if (looks := whole[position][1].looks) is not None]
     for one, two in near_pairs(looks):
         stays, goes = places[single[one]], places[single[two]]
         found.near.append((stays, goes))
-        if stays[0] == goes[0]:
-            _take_down(found, layout, "near_duplicate_within", goes, stays)
-        else:
-            _take_down(found, layout, "near_duplicate_across", goes, stays)
+        across = stays[0] != goes[0]
+        _take_down(found, layout, "near_duplicate_across" if across else "near_duplicate_within", goes, stays)
+        if across and stays not in found.dropped:
+            found.dropped.setdefault(goes, (stays, "near_duplicate_across"))
     return found
 
 
@@ -55,8 +56,6 @@ def _take_down(found: Duplicates, layout: Layout, kind: str, goes: Place, stays:
     split, other = layout.splits[goes[0]], layout.splits[stays[0]]
     detail = f"as {other.name}: {other.images[stays[1]].place}"
     found.findings.append(Finding(kind, split.name, split.images[goes[1]].place, detail, goes[1]))
-    if kind != "near_duplicate_within" and stays not in found.dropped:
-        found.dropped.setdefault(goes, (stays, kind))
 
 
 def _rank(split: str) -> int:

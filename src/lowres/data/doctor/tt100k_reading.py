@@ -59,9 +59,7 @@ def _object(
         box = (left, top, right, bottom)
     else:
         split.found("no_box", place, f"bbox is {bbox!r:.60}", index)
-    if (
-        any(other.box_xyxy_px == box and other.category == categories.get(str(label)) for other in image.objects)
-        and box
-    ):
+    category = categories.get(label) if isinstance(label, str) else None
+    if box and any(other.box_xyxy_px == box and other.category == category for other in image.objects):
         split.found("repeated_box", place, "", index)
     image.objects.append(LooseObject(place, category, box))
