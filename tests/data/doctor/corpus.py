@@ -174,12 +174,12 @@ def unlisted_file(data):
 
 def of_entry(kind, objects=2, **changes):
     def plant(data):
-        entry = data.add(objects=objects, name="entry.png")
+        entry = data.add(objects=objects)
         for key, value in changes.items():
             entry.pop(key)
             if value is not None:
                 entry[key] = value
-        return kind, "images[6]" if kind in ("no_file_name", "bad_image_id") else ""
+        return kind, "images[6]" if kind in ("no_file_name", "bad_image_id") else str(entry.get("file_name"))
 
     return plant
 
@@ -224,13 +224,13 @@ def of_category(kind, place, **entry):
 
 def class_only_in_val(data):
     of_category("", "", id=9, name="owl")(data)
-    data.box("val", 1, [30, 20, 9, 9], 9)
+    data.box("val", 1, [30, 20, 9, 9], 9, area=81.0)
     return "class_not_in_train", "owl"
 
 
 def class_absent_from_val(data):
     of_category("", "", id=9, name="owl")(data)
-    data.box("train", 1, [30, 20, 9, 9], 9)
+    data.box("train", 1, [30, 20, 9, 9], 9, area=81.0)
     return "class_absent", "owl"
 
 
