@@ -93,10 +93,10 @@ def checked_pixels(
 
 
 def _check_with_pillow(encoded: bytes) -> None:
-    # A function of its own, so that its pixels are freed before OpenCV makes others.
     try:
         with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             image.load()
+            image.close()  # frees the pixels now, before OpenCV makes others; leaving the block does not
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise BadImageError("truncated or damaged", str(error)) from error
 

@@ -39,7 +39,7 @@ def near_pairs(looks: Sequence[Looks]) -> list[tuple[int, int]]:
     rank = np.empty(len(looks), np.int64)
     rank[order] = np.arange(len(looks))
     words = np.ascontiguousarray(hashes).view(np.uint64)
-    found: set[tuple[int, int]] = set()
+    found = [np.zeros((0, 2), np.int64)]
     for band in np.ascontiguousarray(hashes).view(np.uint16).T:
         by_band = np.lexsort((rank, band))
         for step in range(1, WINDOW + 1):
@@ -51,8 +51,8 @@ def near_pairs(looks: Sequence[Looks]) -> list[tuple[int, int]]:
             first, second = by_band[:-step][same], by_band[step:][same]
             bits = np.bitwise_count(words[first] ^ words[second]).sum(axis=1)
             close = bits <= MOST_BITS
-            found.update(zip(np.minimum(first, second)[close].tolist(), np.maximum(first, second)[close].tolist()))
-    return _confirmed(np.array(sorted(found), np.int64).reshape(-1, 2), tiny)
+            found.append(np.sort(np.stack([first[close], second[close]], axis=1), axis=1))
+    return _confirmed(np.unique(np.concatenate(found), axis=0), tiny)
 
 
 def _confirmed(pairs: np.ndarray, tiny: np.ndarray) -> list[tuple[int, int]]:
