@@ -68,7 +68,7 @@ def inspect_image(encoded: bytes, *, name: str, min_side_px: int, max_pixels: fl
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in _SUFFIXES.get(kind, (f".{kind.lower()}", ".pgm" if kind == "PPM" else "")):
         faults.append(("wrong_suffix", f"{kind} in a file named {suffix or 'without suffix'}"))
-    digest = hashlib.blake2b(pixels, digest_size=16, key=f"{width}x{height}".encode()).digest()
+    digest = hashlib.blake2b(pixels.data, digest_size=16, key=f"{width}x{height}".encode()).digest()
     return ImageFacts((width, height), tuple(faults), orientation, digest, looks_of(pixels))
 
 

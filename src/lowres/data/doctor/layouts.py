@@ -3,6 +3,7 @@
 `find_layout` is the one way in.
 """
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -97,7 +98,7 @@ def _split_name(file: Path, root: Path) -> str:
 
 
 def _images_of(
-    split: str, names: list[object], beside: Path, root: Path, listings: dict[Path, Listing], broken: list[Finding]
+    split: str, names: Sequence[object], beside: Path, root: Path, listings: dict[Path, Listing], broken: list[Finding]
 ) -> Listing | None:
     """The place that holds the first file names; None where no place has any of them."""
     wanted = [name for name in names if isinstance(name, str)][:_ENOUGH]

@@ -35,8 +35,9 @@ def terminal_text(examination: Examination, *, most_examples: int = 3) -> str:
         objects = sum(len(image.objects) for image in split.images)
         told = f"{len(split.images)} images" + (f", {objects} objects" if layout.detection else "")
         lines.append(f"  {split.name:12s} {told}")
-    rate = 60 * examination.num_read / max(examination.seconds, 1e-9)
-    lines.append(f"  {examination.num_read} images read in {examination.seconds:.1f} s ({rate:.0f} a minute)")
+    if examination.num_read:
+        rate = 60 * examination.num_read / max(examination.seconds, 1e-9)
+        lines.append(f"  {examination.num_read} images read in {examination.seconds:.1f} s ({rate:.0f} a minute)")
     for kind, found in counted(examination.findings):
         told = KINDS[kind]
         lines += ["", f"{told.severity.name.lower():8s}{len(found)} × {told.sentence}"]

@@ -62,4 +62,4 @@ def _object(
     category = categories.get(label) if isinstance(label, str) else None
     if box and any(other.box_xyxy_px == box and other.category == category for other in image.objects):
         split.found("repeated_box", place, "", index)
-    image.objects.append(LooseObject(place, category, box))
+    image.objects.append(LooseObject(place.removeprefix(f"{image.place} "), category, box))
