@@ -279,6 +279,21 @@ def compare(
 
 
 @app.command()
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A data set's folder, or its annotation file.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything found as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one page with plots and examples.")] = None,
+    fix: Annotated[Path | None, typer.Option(help="Write a repaired copy, in COCO form, into a new folder.")] = None,
+) -> None:
+    """Find what is wrong with a data set. Exits with 0 (clean, or notes), 1 (warnings) or 3 (errors)."""
+    from lowres.stages import doctor as stage
+
+    text, code = stage.run(path, json_file=json_file, html_file=html, fix_folder=fix)
+    print(text)
+    raise SystemExit(code)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
     from lowres.config.params import json_schema

@@ -4,14 +4,14 @@ What makes the file ambiguous (unknown or double ids, missing keys) is refused h
 a single box or image is passed on, for `pack.py` to count. Segmentations are not read; `area` is.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
+from lowres.data.coco_values import box_xyxy, is_id
 from lowres.data.image_files import open_images
 from lowres.data.sources import Category, SourceImage
 from lowres.data.text_files import number_or_nan, read_json_object
@@ -42,10 +42,10 @@ class CocoSource:
         self._objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for position, entry in enumerate(objects):
             where = f"{self.name}: annotations[{position}]"
-            if not _is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
+            if not is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
                 got = entry.get("image_id")
                 raise ValueError(f"{where}.image_id is {got!r}, not an id in 'images'; add the image or drop the box")
-            if not _is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
+            if not is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
                 got = entry.get("category_id")
                 raise ValueError(f"{where}.category_id is {got!r}, not an id in 'categories'; correct one of the two")
             self._objects[entry["image_id"]].append(entry)
@@ -59,7 +59,7 @@ class CocoSource:
         for image in self._images:
             name = image["file_name"]
             objects = self._objects.get(image["id"], [])
-            boxes = np.array([_box_xyxy(entry.get("bbox")) for entry in objects], np.float64).reshape(-1, 4)
+            boxes = np.array([box_xyxy(entry.get("bbox")) for entry in objects], np.float64).reshape(-1, 4)
             yield SourceImage(
                 image_id=image["id"],
                 file_name=name,
@@ -102,7 +102,7 @@ def _unique_ids(section: list[dict[str, Any]], key: str, name: str) -> set[int]:
     seen: set[int] = set()
     for position, entry in enumerate(section):
         got = entry.get("id")
-        if not _is_id(got):
+        if not is_id(got):
             raise ValueError(f"{name}: {key}[{position}].id is {got!r}; ids are whole numbers")
         if got in seen:
             raise ValueError(f"{name}: {key}[{position}].id {got} occurs twice; give each entry its own id")
@@ -113,14 +113,3 @@ def _unique_ids(section: list[dict[str, Any]], key: str, name: str) -> set[int]:
 def _stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
     width, height = image.get("width"), image.get("height")
     return None if width is None or height is None else (width, height)
-
-
-def _is_id(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-
-
-def _box_xyxy(bbox: object) -> list[float]:
-    if not isinstance(bbox, list) or len(bbox) != 4:
-        return [math.nan] * 4
-    x, y, width, height = (number_or_nan(value) for value in bbox)
-    return [x, y, x + width, y + height]

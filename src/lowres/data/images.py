@@ -21,7 +21,7 @@ from PIL import Image
 FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "PPM": ".ppm"}
 """What is read, by Pillow's name, and the suffix under which it is packed."""
 
-_READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
+READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)  # what Pillow raises
 
 
@@ -40,7 +40,7 @@ def read_header(encoded: bytes) -> tuple[str, int, int]:
         BadImageError: the bytes are no image of a known format, or claim an absurd size.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+        with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             return str(image.format), image.width, image.height
     except Image.DecompressionBombError as error:
         raise BadImageError("too many pixels", str(error)) from error
@@ -56,7 +56,21 @@ def check_image(
     min_side_px: int,
     max_pixels: float,
 ) -> tuple[str, int, int]:
-    """Read an image fully, as training will, and return its format, width and height.
+    """Read an image fully, as training will, and return its format, width and height; see `checked_pixels`."""
+    kind, pixels = checked_pixels(
+        encoded, expected_wh_px=expected_wh_px, min_side_px=min_side_px, max_pixels=max_pixels
+    )
+    return kind, pixels.shape[1], pixels.shape[0]
+
+
+def checked_pixels(
+    encoded: bytes,
+    *,
+    expected_wh_px: tuple[int, int] | None,
+    min_side_px: int,
+    max_pixels: float,
+) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
+    """Format and pixels of an image that two decoders read whole.
 
     The header comes first, so that nothing over `max_pixels` is ever decoded. `expected_wh_px` is the size its
     annotations state, or None.
@@ -70,17 +84,28 @@ def check_image(
     if min(width, height) < min_side_px:
         raise BadImageError("too small", f"{width}x{height}, min_side_px is {min_side_px}")
     if expected_wh_px is not None and expected_wh_px != (width, height):
-        stated = f"annotations say {expected_wh_px[0]}x{expected_wh_px[1]}, the file is {width}x{height}"
-        turned = " (drawn on an EXIF-rotated view?)" if expected_wh_px == (height, width) else ""
-        raise BadImageError("size differs", stated + turned)
+        raise BadImageError("size differs", size_difference(expected_wh_px, (width, height)))
+    _check_with_pillow(encoded)
+    pixels = decode_rgb(encoded)
+    if pixels.shape[:2] != (height, width):
+        raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
+    return kind, pixels
+
+
+def _check_with_pillow(encoded: bytes) -> None:
     try:
-        with Image.open(io.BytesIO(encoded), formats=_READABLE) as image:
+        with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             image.load()
+            image.close()  # frees the pixels now, before OpenCV makes others; leaving the block does not
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise BadImageError("truncated or damaged", str(error)) from error
-    if decode_rgb(encoded).shape[:2] != (height, width):
-        raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
-    return kind, width, height
+
+
+def size_difference(stated_wh_px: tuple[int, int], wh_px: tuple[int, int]) -> str:
+    """In words: what the annotations say, what the file has, and what may be behind it."""
+    stated = f"annotations say {stated_wh_px[0]}x{stated_wh_px[1]}, the file is {wh_px[0]}x{wh_px[1]}"
+    turned = " (drawn on an EXIF-rotated view?)" if stated_wh_px == wh_px[::-1] else ""
+    return stated + turned
 
 
 def decode_photo(encoded: bytes, *, max_pixels: float = 200e6) -> UInt8[np.ndarray, "h w 3"]:

@@ -7,16 +7,18 @@ Both are counted in the report; nothing disappears.
 import hashlib
 import json
 import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lowres.data.box_faults import CLIPPED, inside_frame
 from lowres.data.images import FORMATS, BadImageError, check_image
+from lowres.data.in_order import map_in_order
 from lowres.data.shards import ShardWriter, write_atomically
 from lowres.data.sources import Source, SourceImage
 
@@ -78,7 +80,7 @@ def pack_split(
         ShardWriter(folder, shard_bytes=shard_bytes) as writer,
     ):
         warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata; sizes are ours to judge
-        for done, (image, checked) in enumerate(_map_in_order(pool, check, source, ahead=4 * threads), start=1):
+        for done, (image, checked) in enumerate(map_in_order(pool, check, source, ahead=4 * threads), start=1):
             if isinstance(checked, BadImageError):
                 refused.append({"file": image.file_name, "reason": str(checked)})
                 reasons[checked.reason] += 1
@@ -127,45 +129,20 @@ class _Checked:
     height: int
 
 
-def _map_in_order(
-    pool: ThreadPoolExecutor,
-    function: Callable[[SourceImage], "_Checked | BadImageError"],
-    items: Iterable[SourceImage],
-    *,
-    ahead: int,
-) -> Iterator[tuple[SourceImage, "_Checked | BadImageError"]]:
-    """Like map, in parallel, with at most `ahead` results waiting in memory."""
-    waiting: deque[tuple[SourceImage, Future[_Checked | BadImageError]]] = deque()
-    for item in items:
-        waiting.append((item, pool.submit(function, item)))
-        if len(waiting) >= ahead:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    for item, future in waiting:
-        yield item, future.result()
-
-
 def _objects(
     image: SourceImage, checked: _Checked, *, first_id: int, boxes: Counter[str], dropped: Counter[str]
 ) -> list[dict[str, Any]]:
     """The image's boxes as COCO annotations, clipped to the frame; what is lost is counted."""
-    frame = np.array([checked.width, checked.height] * 2, np.float64)
     objects = []
     for box, category_id, crowd, area in zip(
         image.boxes_xyxy_px, image.category_ids, image.iscrowd, image.area_px, strict=True
     ):
-        if not np.isfinite(box).all():
-            dropped["not four finite numbers"] += 1
+        inside, fault = inside_frame(box, width_px=checked.width, height_px=checked.height)
+        if inside is None:
+            dropped[fault] += 1
             continue
-        if not (box[2:] > box[:2]).all():
-            dropped["side not positive"] += 1
-            continue
-        inside = np.clip(box, 0, frame)
         x, y, width, height = (float(v) for v in (*inside[:2], *(inside[2:] - inside[:2])))
-        if width <= 0 or height <= 0:
-            dropped["outside the image"] += 1
-            continue
-        boxes["clipped"] += bool(np.abs(inside - box).max() > 0.01)  # less is rounding
+        boxes["clipped"] += fault == CLIPPED
         boxes["crowd"] += bool(crowd)
         known = np.isfinite(area) and area > 0
         objects.append(

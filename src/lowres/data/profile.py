@@ -11,12 +11,9 @@ from typing import Any
 import numpy as np
 
 from lowres.data.images import decode_rgb
+from lowres.data.object_sizes import SHRINK_RATIOS, quantiles, size_summary
 from lowres.data.shards import ShardReader
 from lowres.data.truth import class_names, load_truth
-
-_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_SHRINK_RATIOS = (1, 2, 4)
-_SIZE_LIMITS_PX = (8, 4, 2)
 
 
 def profile_split(
@@ -50,27 +47,14 @@ def profile_split(
         "images_without_boxes": sum(not len(image.labels) for image in truth),
         "boxes": len(single),
         "crowd_regions": int(crowd.sum()),
-        "boxes_per_image": _quantiles(np.array([(~image.iscrowd).sum() for image in truth])),
+        "boxes_per_image": quantiles(np.array([(~image.iscrowd).sum() for image in truth])),
         "class_counts": {name: int(count) for name, count in zip(names, counts, strict=True)},
-        "object_size_px": {f"{ratio}x": _sizes(sizes / ratio) for ratio in _SHRINK_RATIOS},
-        "image_width_px": _quantiles(widths),
-        "image_height_px": _quantiles(heights),
+        "object_size_px": {f"{ratio}x": size_summary(sizes / ratio) for ratio in SHRINK_RATIOS},
+        "image_width_px": quantiles(widths),
+        "image_height_px": quantiles(heights),
         "commonest_image_sizes": dict(shapes.most_common(5)),
         "pixels": _pixels(reader, sample_images),
     }
-
-
-def _quantiles(values: np.ndarray) -> dict[str, float]:
-    if not len(values):
-        return {}
-    return {
-        f"q{100 * q:g}": round(float(v), 3) for q, v in zip(_QUANTILES, np.quantile(values, _QUANTILES), strict=True)
-    }
-
-
-def _sizes(sizes: np.ndarray) -> dict[str, Any]:
-    shares = {str(limit): round(float((sizes < limit).mean()), 4) for limit in _SIZE_LIMITS_PX} if len(sizes) else {}
-    return {"quantiles": _quantiles(sizes), "share_below_px": shares}
 
 
 def _pixels(reader: ShardReader, sample_images: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def render(
         "provenance": ("Provenance", flat),
         "notes": ("Notes", notes),
     }
-    return _environment().get_template(template).render(
+    return environment().get_template(template).render(
         title=title,
         summary=summary,
         key_figures=key_figures,
@@ -82,7 +82,8 @@ def absent_parts(parts: Mapping[str, object]) -> Iterator[str]:
         yield f"Not in this report, because nothing was given for it: {', '.join(missing)}."
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where the templates of all pages are found; what a template misses is an error."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

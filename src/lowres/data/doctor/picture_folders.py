@@ -1,0 +1,93 @@
+"""Folders of pictures without boxes: one folder per class, label masks beside pictures, or pictures alone."""
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from lowres.data.doctor.findings import Finding
+from lowres.data.doctor.listing import Listing
+from lowres.data.doctor.loose import Layout, LooseImage, LooseObject, LooseSplit
+from lowres.data.images import BadImageError, read_header
+
+_FEW_LABELS = 64
+_LOOKED_AT = 3
+
+
+def picture_layout(root: Path) -> Layout:
+    """What a folder of pictures is, if it is no detection data set.
+
+    Raises:
+        ValueError: it holds no picture.
+    """
+    files = Listing(root)
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for name in files.images():
+        by_folder[str(PurePosixPath(name).parent)].append(name)
+    if not by_folder:
+        raise ValueError(f"{root}: neither annotations nor pictures; give the folder of a data set")
+    masks = {folder for folder, names in by_folder.items() if _are_masks(files, names)}
+    pictures = {folder: names for folder, names in by_folder.items() if folder not in masks}
+    if masks and pictures:
+        detail = f"{_listed(masks)} hold label masks for {_listed(pictures)}: a segmentation data set"
+        return _plain("label masks", detail, root, files, pictures)
+    depth_two = {folder for folder in pictures if len(PurePosixPath(folder).parts) == 2}
+    splits = {PurePosixPath(folder).parts[0] for folder in depth_two}
+    if depth_two == set(pictures) and splits and splits <= {"train", "val", "test", "valid", "validation"}:
+        return _classes(root, files, pictures, sorted(splits))
+    return _plain(
+        "pictures", f"{sum(map(len, by_folder.values()))} pictures and no annotations", root, files, by_folder
+    )
+
+
+def _plain(kind: str, detail: str, root: Path, files: Listing, folders: dict[str, list[str]]) -> Layout:
+    splits = []
+    for folder, names in sorted(folders.items()):
+        images = [LooseImage(name, name, None) for name in names]
+        splits.append(LooseSplit(folder if folder != "." else root.name, str(root / folder), images, [], files, []))
+    found = [Finding("not_detection", "all", root.name, detail)]
+    return Layout(kind, detail, root, splits, detection=False, findings=found)
+
+
+def _classes(root: Path, files: Listing, folders: dict[str, list[str]], splits: list[str]) -> Layout:
+    names = sorted({PurePosixPath(folder).name for folder in folders})
+    found = []
+    for split in splits:
+        images = [
+            LooseImage(name, name, None, [LooseObject(name, names.index(PurePosixPath(folder).name), None)])
+            for folder, members in sorted(folders.items())
+            if PurePosixPath(folder).parts[0] == split
+            for name in members
+        ]
+        found.append(LooseSplit(split, str(root / split), images, list(names), files, []))
+    why = f"{_listed(splits)} hold one folder for each of {len(names)} classes: a classification data set"
+    return Layout("class folders", why, root, found, detection=False)
+
+
+def _are_masks(files: Listing, names: list[str]) -> bool:
+    """Whether the first pictures look like label masks: PNG, one channel, few values."""
+    return all(_is_mask(files, name) for name in names[:_LOOKED_AT])
+
+
+def _is_mask(files: Listing, name: str) -> bool:
+    try:
+        encoded = files.read(name)
+        kind, width, height = read_header(encoded)
+        if kind != "PNG" or width * height > 64e6:
+            return False
+        with Image.open(io.BytesIO(encoded)) as image:
+            if image.mode not in ("L", "P", "1"):
+                return False
+    except (BadImageError, ValueError, OSError):
+        return False
+    values = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return values is not None and len(np.unique(values)) <= _FEW_LABELS
+
+
+def _listed(names: Iterable[str]) -> str:
+    words = sorted(names)
+    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")

@@ -1,0 +1,98 @@
+import pytest
+from tests.data.doctor.corpus import BOXES, CONTENTS, COPIES, FAULTS, FILES, IMAGES, Planted
+
+from lowres.data.coco import CocoSource
+from lowres.data.doctor.examine import examine
+from lowres.data.doctor.findings import KINDS, Severity, worst
+from lowres.data.doctor.layouts import find_layout
+from lowres.data.doctor.repair import write_repaired
+from lowres.data.pack import pack_split
+
+UNREPAIRABLE = {"class_not_in_train"}
+
+
+def examined(root):
+    return examine(find_layout(root), threads=2)
+
+
+def told(examination):
+    return [(finding.kind, f"{finding.place} {finding.detail}") for finding in examination.findings]
+
+
+def test_at_least_forty_faults_are_planted():
+    assert len(FAULTS) >= 40
+
+
+def test_a_sound_data_set_is_clean(tmp_path):
+    assert told(examined(Planted(tmp_path).write())) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_planted_fault_is_named_and_gone_from_the_repaired_copy(fault, tmp_path):
+    data = Planted(tmp_path / "data")
+    kind, place = FAULTS[fault](data)
+    examination = examined(data.write())
+    assert any(kind == got and place in where for got, where in told(examination)), told(examination)
+    if fault in FILES:
+        return  # much is missing then: whether anything is left to copy depends
+    changes = write_repaired(examination, tmp_path / "copy")
+    assert bool(changes) == bool(KINDS[kind].repaired)
+    again = examined(tmp_path / "copy")
+    left = [finding for finding in again.findings if KINDS[finding.kind].severity > Severity.NOTE]
+    assert [finding.kind for finding in left] == ([kind] if not KINDS[kind].repaired and worst(left) else [])
+
+
+def plant_all(data, planters):
+    return {plant(data)[0] for plant in planters}
+
+
+def plant_contents(data):
+    kinds = set()
+    for number, (kind, name, make) in enumerate(CONTENTS.values()):
+        data.add(content=make(), name=f"{number}-{name}")
+        kinds.add(kind)
+    return kinds
+
+
+def test_all_faults_of_a_folder_at_once_are_named_and_repaired(tmp_path):
+    data = Planted(tmp_path / "data")
+    others = [plant for name, plant in IMAGES.items() if name not in CONTENTS]
+    copies = [COPIES["same file in train and val"], COPIES["same file twice in val"], COPIES["recompressed in val"]]
+    kinds = plant_contents(data) | plant_all(data, [*others, *copies, *BOXES.values()])
+    examination = examined(data.write())
+    assert kinds <= {finding.kind for finding in examination.findings}
+    write_repaired(examination, tmp_path / "copy")
+    again = examined(tmp_path / "copy")
+    assert worst(again.findings) in (None, Severity.NOTE), told(again)
+
+
+def packed(data, folder):
+    source = CocoSource(data.root / "images/train", data.root / "annotations/instances_train.json")
+    return pack_split(source, folder, shard_bytes=1 << 20, max_bad_fraction=1.0, min_side_px=1)
+
+
+def test_the_files_that_packing_refuses_are_those_with_errors(tmp_path):
+    data = Planted(tmp_path / "data")
+    plant_contents(data)
+    plant_all(data, [IMAGES["another size"], IMAGES["swapped size"], IMAGES["missing file"]])
+    examination = examined(data.write())
+    errors = {f.place.split(" ")[0] for f in examination.findings if KINDS[f.kind].severity is Severity.ERROR}
+    assert {refusal["file"] for refusal in packed(data, tmp_path / "packed")["refused"]} == errors
+
+
+def test_the_boxes_that_packing_drops_are_errors_and_those_it_clips_warnings(tmp_path):
+    data = Planted(tmp_path / "data")
+    kinds = plant_all(
+        data,
+        [
+            plant
+            for name, plant in BOXES.items()
+            if "image" not in name and "list" not in name and "categor" not in name
+        ],
+    )
+    assert len(kinds) > 10
+    found = [finding.kind for finding in examined(data.write()).findings]
+    boxes = packed(data, tmp_path / "packed")["boxes"]
+    dropped = ("no_box", "box_not_finite", "box_negative", "box_empty", "box_outside")
+    assert sum(boxes["dropped_by_reason"].values()) == sum(kind in dropped for kind in found) > 0
+    assert boxes["clipped"] == found.count("box_out_of_frame") > 0

@@ -1,0 +1,88 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from tests.data.doctor.corpus import BOXES, COPIES, IMAGES, Planted, png_claiming
+
+from lowres.stages import doctor
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from lowres.data.doctor.examine import examine
+from lowres.data.doctor.layouts import find_layout
+examination = examine(find_layout(Path(sys.argv[1])), threads=8)
+print(len(examination.findings), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def run(data, tmp_path, **outputs):
+    defaults = {"json_file": None, "html_file": None, "fix_folder": None}
+    return doctor.run(data.write(), **(defaults | outputs))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(None, 0), (IMAGES["no objects"], 0), (BOXES["out of frame"], 1), (BOXES["nan"], 3)]
+)
+def test_exit_code_is_that_of_the_worst_finding(fault, code, tmp_path):
+    data = Planted(tmp_path)
+    if fault:
+        fault(data)
+    assert run(data, tmp_path)[1] == code
+
+
+def test_three_fixes_are_named_errors_first(tmp_path):
+    data = Planted(tmp_path)
+    for fault in (BOXES["out of frame"], BOXES["nan"], BOXES["zero height"], COPIES["same file in train and val"]):
+        fault(data)
+    text, _ = run(data, tmp_path)
+    fixes = re.findall(r"^  [123]\. .*", text, re.MULTILINE)
+    assert len(fixes) == 3
+    assert "out of its image" not in " ".join(fixes)
+    assert text.splitlines()[-1].startswith("3 errors, ")
+
+
+def test_json_page_and_repaired_copy_are_written(tmp_path):
+    data = Planted(tmp_path / "data")
+    for fault in (BOXES["nan"], BOXES["negative width"], IMAGES["cmyk"], *COPIES.values()):
+        fault(data)
+    outputs = {"json_file": tmp_path / "a/out.json", "html_file": tmp_path / "b/out.html", "fix_folder": tmp_path / "c"}
+    text, code = run(data, tmp_path, **outputs)
+    told = json.loads(outputs["json_file"].read_text())
+    assert told["exit_code"] == code == 3
+    assert told["counts"]["box_not_finite"] == 1
+    assert told["splits"]["val"]["object_size_px"]["4x"]["share_below_px"] == {"8": 1.0, "4": 0.0, "2": 0.0}
+    page = outputs["html_file"].read_text()
+    assert page.count("data:image/") >= 6
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+    assert "examined again: " in text
+    assert "error" not in text.splitlines()[-1].partition("examined again")[2]
+    assert (tmp_path / "c/changes.json").is_file()
+
+
+@pytest.mark.parametrize("target", ["data/copy", "data", "full"])
+def test_a_repaired_copy_goes_into_a_new_folder_outside(target, tmp_path):
+    data = Planted(tmp_path / "data")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/kept.txt").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="--fix"):
+        run(data, tmp_path, fix_folder=tmp_path / target)
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.suffix != ".json"] == before
+
+
+def test_memory_stays_under_500_mb_on_bombs_and_the_largest_allowed_images(tmp_path):
+    data = Planted(tmp_path)
+    for number in range(3):
+        data.add(content=png_claiming(60000, 60000), name=f"claims{number}.png", size=(60000, 60000))
+        body = bytes(9000 * 1126)
+        data.add(content=png_claiming(9000, 9000, 1, 0, body), name=f"bomb{number}.png", size=(9000, 9000))
+    large = png_claiming(7990, 7990, 8, 2, bytes(7990 * (3 * 7990 + 1)))
+    data.add(content=large, name="large.png", size=(7990, 7990))
+    command = [sys.executable, "-c", MEASURED, str(data.write())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    findings, megabytes = (int(word) for word in done.stdout.split())
+    assert findings >= 6
+    assert megabytes < 500
