@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -59,7 +59,7 @@ def open_store(
         **options,
     )
     try:
-        client = boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+        client = Session().client("s3", endpoint_url=endpoint_url, config=config)
     except REMOTE_ERRORS as error:
         raise ValueError(f"{address}: the AWS settings cannot be used ({type(error).__name__}: {error})") from None
     check_endpoint(client.meta.endpoint_url)
