@@ -1,0 +1,175 @@
+"""Push a folder to a bucket: its files under their own names, then the manifest that makes them a whole.
+
+What the bucket has already with the right size and sha256 is not sent again, so a push that was killed goes on where
+it was. The manifest comes last: `pull` sees the old one or the new one, never a promise of what is not there.
+"""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from lowres.storage.manifest import Entry, encode_manifest
+from lowres.storage.parallel import for_each
+from lowres.storage.paths import MANIFEST, check_paths
+from lowres.storage.store import Checksums, Store, open_store
+from lowres.storage.tally import OnProgress, Tally
+
+PART_BYTES = 16 * 1024 * 1024
+MAX_PARTS = 10_000
+
+
+def push_folder(
+    folder: Path,
+    address: str,
+    *,
+    endpoint_url: str | None = None,
+    checksums: Checksums | None = None,
+    threads: int = 8,
+    part_bytes: int = PART_BYTES,
+    attempts: int = 10,
+    backoff_s: float = 0.2,
+    timeout_s: float = 30.0,
+    on_progress: OnProgress = lambda moved, left: None,
+) -> dict[str, Any]:
+    """Copy every file of `folder` below `s3://bucket/prefix`, and report.
+
+    The report holds `files`, `sent`, `already_there`, `bytes`, `bytes_sent`, `retries`, `seconds`. Files above
+    `part_bytes` go in parts; at most 2 x `threads` parts are in memory. `timeout_s` bounds a wait for the service, not
+    a transfer. Objects of earlier pushes that the folder has no more stay in the bucket, outside of the manifest.
+
+    Raises:
+        ValueError: nothing to push, a file that may not travel or changes meanwhile, or what the service refuses.
+    """
+    began = time.monotonic()
+    if part_bytes < 1:
+        raise ValueError(f"part_bytes is {part_bytes}; it must be at least 1 (S3 itself wants 5 MiB or more)")
+    sizes = _files(folder)
+    store = open_store(
+        address,
+        endpoint_url=endpoint_url,
+        checksums=checksums,
+        threads=threads,
+        attempts=attempts,
+        backoff_s=backoff_s,
+        timeout_s=timeout_s,
+    )
+    tally = Tally(sum(sizes.values()), on_progress)
+    remote = store.sizes()
+    with ThreadPoolExecutor(threads) as part_pool:
+        push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool)
+        entries = for_each(push.file, sizes, threads=threads, stop=store.retry.stop)
+    manifest = encode_manifest(entries)
+    store.put(MANIFEST, manifest, sha256=hashlib.sha256(manifest).hexdigest())
+    return {
+        "files": len(entries),
+        "sent": len(entries) - push.already_there,
+        "already_there": push.already_there,
+        "bytes": sum(entry.bytes for entry in entries),
+        "bytes_sent": tally.moved,
+        "retries": store.retry.count,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """Size of every file below the folder, by relative path, in order."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; name the folder to push (`lowres prepare` writes outputs/data)")
+    sizes = {path.relative_to(folder).as_posix(): size for path, size in _walk(folder)}
+    if not sizes:
+        raise ValueError(f"{folder}: has no files; there is nothing to push")
+    check_paths(sizes, where=str(folder))
+    return dict(sorted(sizes.items()))
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in folder.iterdir():
+        status = path.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(path)
+        elif stat.S_ISREG(status.st_mode):
+            yield path, status.st_size
+        else:
+            kind = "a link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            raise ValueError(f"{path}: is {kind}; push takes files only, put a copy in its place or remove it")
+
+
+class _Push:
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        tally: Tally,
+        *,
+        remote: dict[str, int],
+        part_bytes: int,
+        part_pool: ThreadPoolExecutor,
+    ) -> None:
+        self._folder = folder
+        self._store = store
+        self._tally = tally
+        self._remote = remote
+        self._part_bytes = part_bytes
+        self._part_pool = part_pool
+        self._there: list[str] = []
+
+    @property
+    def already_there(self) -> int:
+        return len(self._there)
+
+    def file(self, path: str) -> Entry:
+        """Send one file unless the bucket has it."""
+        file = self._folder / path
+        before = file.stat()
+        with file.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        if self._remote.get(path) == before.st_size and self._store.sha256(path) == sha256:
+            self._there.append(path)
+            self._tally.add(there=before.st_size)
+        elif before.st_size <= self._part_bytes:
+            data = file.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise _changed(file)
+            self._store.put(path, data, sha256=sha256)
+            self._tally.add(moved=len(data))
+        else:
+            self._in_parts(path, before, sha256)
+        return Entry(path=path, bytes=before.st_size, sha256=sha256)
+
+    def _in_parts(self, path: str, before: os.stat_result, sha256: str) -> None:
+        file = self._folder / path
+        size = before.st_size
+        part_bytes = max(self._part_bytes, -(-size // MAX_PARTS))
+
+        def send(number: int) -> dict[str, Any]:
+            if self._store.retry.stop.is_set():
+                return {}
+            with file.open("rb") as opened:
+                opened.seek((number - 1) * part_bytes)
+                data = opened.read(part_bytes)
+            if len(data) != min(part_bytes, size - (number - 1) * part_bytes):
+                raise _changed(file)
+            part = self._store.put_part(path, upload, number, data)
+            self._tally.add(moved=len(data))
+            return part
+
+        upload = self._store.begin(path, sha256=sha256)
+        try:
+            futures = [self._part_pool.submit(send, number) for number in range(1, -(-size // part_bytes) + 1)]
+            parts = [future.result() for future in futures]
+            after = file.stat()
+            if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+                raise _changed(file)
+            self._store.complete(path, upload, parts, sha256=sha256)
+        except BaseException:
+            self._store.abort(path, upload)
+            raise
+
+
+def _changed(file: Path) -> ValueError:
+    return ValueError(f"{file}: changed while it was pushed; push again when nothing writes to it")

@@ -1,0 +1,203 @@
+"""A small S3 over HTTP, in a thread, with faults on order: the part of the protocol that a push and a pull use.
+
+It keeps what it is sent in memory, checks Content-MD5, and answers ranges. `fault_rate` of the requests fail, in turn
+by a 500, a 503, a reset before the request is acted on, a reset after it, a body that breaks off, and silence that
+outlasts the client's patience.
+"""
+
+import base64
+import hashlib
+import random
+import re
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+FAULTS = ("500", "503", "reset", "reset after", "break off", "silence")
+
+
+class FakeS3:
+    def __init__(self, *, silence_s: float = 1.5) -> None:
+        self.objects: dict[str, tuple[bytes, str]] = {}  # "bucket/key" -> content, sha256 from the metadata
+        self.uploads: dict[str, tuple[str, str, dict[int, bytes]]] = {}
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.injected: dict[str, int] = dict.fromkeys(FAULTS, 0)
+        self.fault_rate = 0.0
+        self.faults = FAULTS
+        self.refuse_with = ""  # a code, for every request
+        self.refuse_message = "refused"
+        self.refused_at: list[float] = []
+        self.chunk_delay_s = 0.0  # between 64 KiB of an answer
+        self.page_size = 1000
+        self.silence_s = silence_s
+        self.lock = threading.Lock()
+        self.random = random.Random(7)
+        handler = type("Handler", (_Handler,), {"s3": self})
+        self.server = _Server(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> "FakeS3":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def fault(self) -> str:
+        with self.lock:
+            if self.random.random() >= self.fault_rate:
+                return ""
+            kind = self.faults[sum(self.injected.values()) % len(self.faults)]
+            self.injected[kind] += 1
+            return kind
+
+    def spoil(self, name: str, position: int) -> None:
+        """Flip a bit of an object."""
+        data, sha256 = self.objects[name]
+        changed = bytearray(data)
+        changed[position] ^= 1
+        self.objects[name] = (bytes(changed), sha256)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address) -> None:
+        pass  # resets are part of the game
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    s3: FakeS3
+
+    def log_message(self, format, *arguments) -> None:
+        pass
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        if self.fault_kind == "reset after":
+            return self.reset()
+        self.send_response(status)
+        self.send_header("Content-Length", headers.pop("length", str(len(body))))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.fault_kind == "break off" and body:
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            return self.reset()
+        if self.command == "HEAD":
+            body = b""
+        step = 65536 if self.s3.chunk_delay_s else max(1, len(body))
+        for start in range(0, len(body), step):
+            self.wfile.write(body[start : start + step])
+            self.wfile.flush()
+            time.sleep(self.s3.chunk_delay_s)
+        self.wfile.flush()
+        return None
+
+    def error(self, status: int, code: str, message: str = "") -> None:
+        self.answer(status, f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>".encode())
+
+    def reset(self) -> None:
+        """Close so that the client gets a RST."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def do(self) -> None:
+        parts = urlsplit(self.path)
+        self.name = unquote(parts.path.lstrip("/"))
+        self.query = {key: value[0] for key, value in parse_qs(parts.query, keep_blank_values=True).items()}
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.s3.requests.append((self.command, self.name, dict(self.headers)))
+        self.fault_kind = self.s3.fault()
+        if self.s3.refuse_with:
+            self.fault_kind = ""
+            self.s3.refused_at.append(time.monotonic())
+            return self.error(403, self.s3.refuse_with, self.s3.refuse_message)
+        if self.fault_kind in ("500", "503"):
+            return self.error(int(self.fault_kind), {"500": "InternalError", "503": "SlowDown"}[self.fault_kind])
+        if self.fault_kind == "reset":
+            return self.reset()
+        if self.fault_kind == "silence":
+            time.sleep(self.s3.silence_s)
+            return self.reset()
+        md5 = self.headers.get("Content-MD5")
+        if md5 and base64.b64decode(md5) != hashlib.md5(body).digest():
+            return self.error(400, "BadDigest")
+        return getattr(self, f"on_{self.command.lower()}")(body)
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = do
+
+    def on_put(self, body: bytes) -> None:
+        tag = f'"{hashlib.md5(body).hexdigest()}"'
+        if "uploadId" not in self.query:
+            self.s3.objects[self.name] = (body, self.headers.get("x-amz-meta-sha256", ""))
+        elif self.query["uploadId"] in self.s3.uploads:
+            self.s3.uploads[self.query["uploadId"]][2][int(self.query["partNumber"])] = body
+        else:
+            return self.error(404, "NoSuchUpload")
+        return self.answer(200, ETag=tag)
+
+    def on_post(self, body: bytes) -> None:
+        if "uploads" in self.query:
+            with self.s3.lock:
+                upload = f"upload-{len(self.s3.uploads)}-{self.s3.random.random()}"
+                self.s3.uploads[upload] = (self.name, self.headers.get("x-amz-meta-sha256", ""), {})
+            return self.answer(200, f"<R><UploadId>{upload}</UploadId></R>".encode())
+        begun = self.s3.uploads.pop(self.query["uploadId"], None)
+        if begun is None:
+            return self.error(404, "NoSuchUpload")
+        name, sha256, parts = begun
+        wanted = [int(number) for number in re.findall(r"<PartNumber>(\d+)</PartNumber>", body.decode())]
+        self.s3.objects[name] = (b"".join(parts[number] for number in wanted), sha256)
+        return self.answer(200, b"<R><ETag>done</ETag></R>")
+
+    def on_delete(self, body: bytes) -> None:
+        self.s3.uploads.pop(self.query["uploadId"], None)
+        self.answer(204)
+
+    def on_head(self, body: bytes) -> None:
+        if self.name not in self.s3.objects:
+            return self.answer(404)
+        data, sha256 = self.s3.objects[self.name]
+        return self.answer(200, length=str(len(data)), x_amz_meta_sha256=sha256)
+
+    def on_get(self, body: bytes) -> None:
+        if "list-type" in self.query:
+            return self.list()
+        if self.name not in self.s3.objects:
+            return self.error(404, "NoSuchKey")
+        data, _ = self.s3.objects[self.name]
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if not asked:
+            return self.answer(200, data)
+        start = int(asked[1])
+        if start >= len(data):
+            return self.error(416, "InvalidRange")
+        return self.answer(206, data[start:], Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
+
+    def list(self) -> None:
+        bucket = self.name.strip("/")
+        start = f"{bucket}/{self.query.get('prefix', '')}"
+        names = sorted(name for name in self.s3.objects if name.startswith(start))
+        begin = int(self.query.get("continuation-token", 0))
+        end = begin + self.s3.page_size
+        rows = "".join(
+            f"<Contents><Key>{escape(name.removeprefix(bucket + '/'))}</Key><Size>{len(self.s3.objects[name][0])}</Size></Contents>"
+            for name in names[begin:end]
+        )
+        more = f"<NextContinuationToken>{end}</NextContinuationToken>" if end < len(names) else ""
+        truncated = "true" if more else "false"
+        self.answer(
+            200,
+            f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{more}{rows}</ListBucketResult>".encode(),
+        )
