@@ -5,7 +5,8 @@ import pytest
 
 from lowres.data.pack import pack_split
 from lowres.data.sources import Category
-from lowres.data.tt100k import CLASSES_45, Tt100kAnnotations, Tt100kSource
+from lowres.data.tt100k import Tt100kAnnotations, Tt100kSource
+from lowres.tt100k_classes import CLASSES_45
 
 
 def sign(category, *corners):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lowres.evaluation.tt100k import CLASSES_45, count_per_image, evaluate_tt100k
+from lowres.evaluation.tt100k import count_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_records import SignDetections, SignTruth
+from lowres.tt100k_classes import CLASSES_45
 
 BOX = (100.0, 100.0, 120.0, 120.0)  # 20 x 20: small
 FAR = (300.0, 300.0, 320.0, 320.0)

@@ -19,9 +19,10 @@ from lowres.data.sources import Source
 from lowres.data.svhn import SvhnCropped
 from lowres.data.tiles import Tiles
 from lowres.data.transforms import Colour
-from lowres.data.tt100k import CLASSES_45, Tt100kAnnotations, Tt100kSource
+from lowres.data.tt100k import Tt100kAnnotations, Tt100kSource
 from lowres.data.voc import VocSource
 from lowres.data.yolo import yolo_splits
+from lowres.tt100k_classes import CLASSES_45
 
 SPLITS = ("train", "val", "test")
 

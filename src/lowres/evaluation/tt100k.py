@@ -16,15 +16,8 @@ import numpy as np
 from lowres.evaluation.tt100k_curve import areas_under, curve_points, ratio
 from lowres.evaluation.tt100k_matching import SIZE_EDGES, SIZE_NAMES, Counts, count, possible_pairs
 from lowres.evaluation.tt100k_records import SignDetections, SignTruth, tabulate
+from lowres.tt100k_classes import CLASSES_45
 
-# The classes with at least 100 instances in the data set.
-CLASSES_45 = (
-    *("i2", "i4", "i5", "il100", "il60", "il80", "io", "ip"),
-    *("p10", "p11", "p12", "p19", "p23", "p26", "p27", "p3", "p5", "p6", "pg", "ph4", "ph4.5", "ph5"),
-    *("pl100", "pl120", "pl20", "pl30", "pl40", "pl5", "pl50", "pl60", "pl70", "pl80"),
-    *("pm20", "pm30", "pm55", "pn", "pne", "po", "pr40"),
-    *("w13", "w32", "w55", "w57", "w59", "wo"),
-)
 SCORE_THRESHOLD = 0.04  # the official default, 40 of 1000
 IOU_THRESHOLD = 0.5
 CURVE_THRESHOLDS = 100

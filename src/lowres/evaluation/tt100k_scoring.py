@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lowres.evaluation.tt100k import CLASSES_45, Scores, Tt100kMetrics, evaluate_tt100k
+from lowres.evaluation.tt100k import Scores, Tt100kMetrics, evaluate_tt100k
 from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
 from lowres.evaluation.tt100k_matching import SIZE_NAMES
 from lowres.evaluation.tt100k_records import SignDetections
 from lowres.evaluation.tt100k_results import read_results
+from lowres.tt100k_classes import CLASSES_45
 
 _TITLES = {"long_side": "by long side: 32, 96, 400 px", "area": "by area: 32^2, 96^2 px^2"}
 
