@@ -1,4 +1,4 @@
-"""The classes that papers measure on Tsinghua-Tencent 100K: those with at least 100 instances (Zhu et al., CVPR 2016)."""
+"""The classes that papers measure on Tsinghua-Tencent 100K: those of at least 100 instances (Zhu et al., CVPR 2016)."""
 
 _NAMES = (
     "i2 i4 i5 il100 il60 il80 io ip p10 p11 p12 p19 p23 p26 p27 p3 p5 p6 pg ph4 ph4.5 ph5 pl100 pl120 pl20 pl30 pl40 "
