@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz study-thumbdet study-dfd bench
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz study-thumbdet study-dfd bench soak
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -70,6 +70,9 @@ bench: $(VENV)/.stamp-run ## Attention, teacher and student against what they re
 	$(BIN)/python benchmarks/attention.py --output benchmarks/attention-$(TODAY).json
 	$(BIN)/python benchmarks/latency.py --batches 1 --variants eager --seconds 20 --output benchmarks/latency-$(TODAY).json
 	$(BIN)/python benchmarks/teacher_vs_stock.py --rounds 3 --training-rounds 2 --output benchmarks/teacher_vs_stock-$(TODAY).json
+
+soak: $(VENV)/.stamp-run ## Run the training loader for an hour beside a plain DataLoader: speed, and memory that must not grow
+	$(BIN)/python benchmarks/loader_soak.py --output benchmarks/loader_soak-$(TODAY).json
 
 constraints: ## Resolve all but torch afresh, in a venv of its own, and rewrite constraints.txt
 	$(PYTHON) -m venv $(VENV)-fresh
