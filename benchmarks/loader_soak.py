@@ -120,7 +120,7 @@ def soak(variants: dict[str, Iterator[int]], *, minutes: float, slice_seconds: f
 
 
 def growth(memory: list[float]) -> float:
-    """Relative growth over the run after warm-up, by the median of all slopes: single readings swing with the queues."""
+    """Relative growth over the run after warm-up, by the median of slopes: single readings swing with the queues."""
     memory = memory[WARM_UP_SLICES:]
     slope = stats.theilslopes(memory).slope
     return float(slope * (len(memory) - 1) / np.median(memory))
