@@ -71,6 +71,8 @@ class Arm:
     stride_shift: int = 1
     narrow: bool = False
     skip: str = "none"
+    layers: int = 2
+    hidden_channels: int = 12
     # Of the student's training; None is the preset's.
     steps: int | None = STEPS
     lr: float | None = None
@@ -99,13 +101,18 @@ def all_arms() -> list[Arm]:
                 arms.append(Arm("main", f"{kind}-{terms}", seed, kind=kind, terms=terms))
         arms.append(Arm("main", "learned-paper-index", seed, terms="paper-index"))
         arms.append(Arm("main", "learned-best-skip", seed, skip="bicubic"))
+    longer: dict[str, Any] = {"steps": LONG_STEPS, "teacher_steps": LONG_TEACHER_STEPS}
     for seed in SEEDS:
-        longer: dict[str, Any] = {"steps": LONG_STEPS, "teacher_steps": LONG_TEACHER_STEPS}
         arms.append(Arm("long", "bicubic-none", seed, kind="bicubic", terms="none", **longer))
         for terms in ("none", "feature-strong"):
             arms.append(Arm("long", f"learned-{terms}-skip", seed, terms=terms, skip="bicubic", **longer))
         arms.append(Arm("long", "learned-feature-strong", seed, terms="feature-strong", **longer))
         arms.append(Arm("long", "bicubic-feature-strong", seed, kind="bicubic", terms="feature-strong", **longer))
+    # Can the module be made to gain more? On the validation split, one seed.
+    added: dict[str, Any] = {"terms": "feature-strong", "skip": "bicubic", **longer}
+    arms.append(Arm("tune", "long-wide", seed=0, hidden_channels=48, **added))
+    arms.append(Arm("tune", "long-deep", seed=0, layers=5, **added))
+    arms.append(Arm("tune", "long-fast", seed=0, downsampler_lr_factor=5.0, **added))
     for seed in SEEDS:
         arms.append(Arm("init", "scratch", seed, init="scratch"))
         for shift in (0, 2):

@@ -51,7 +51,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
     section["kind"], section["ratio"] = arm.kind, arm.ratio
     if arm.kind == "learned":
         section["train"]["seed"] = arm.seed
-        section["options"]["skip"] = arm.skip
+        section["options"] |= {"skip": arm.skip, "layers": arm.layers, "hidden_channels": arm.hidden_channels}
     else:
         section |= {"options": {}, "terms": {}, "train": None}
         student["train"]["optimiser"]["groups"] = []  # the preset's is the learned down-sampler's
