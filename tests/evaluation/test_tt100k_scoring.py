@@ -78,5 +78,7 @@ def test_the_numbers_are_ready_for_json(files):
         2,
     )
     assert values["by_area"]["small"]["recall"] == 0.5
+    low, high = values["intervals"]["area"]["small"]["recall"]
+    assert low <= 0.5 <= high
     assert values["per_class"]["pl40"]["long_side"]["small"]["num_right"] == 1
     assert len(values["curves"]["long_side"]["small"]["recall"]) == 102

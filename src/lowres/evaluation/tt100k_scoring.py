@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lowres.evaluation.tt100k import Scores, Tt100kMetrics, evaluate_tt100k
+from lowres.evaluation.tt100k import Scores, Tt100kMetrics, count_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
 from lowres.evaluation.tt100k_matching import SIZE_NAMES
 from lowres.evaluation.tt100k_records import SignDetections
+from lowres.evaluation.tt100k_resampling import Intervals, sign_intervals
 from lowres.evaluation.tt100k_results import read_results
 from lowres.tt100k_classes import CLASSES_45
 
@@ -21,6 +22,7 @@ class Scored:
     split: str
     score_scale: int
     metrics: Tt100kMetrics
+    intervals: Intervals  # 95 %, over images
     images_without_results: int  # of the split; they count, as images without detections
     images_of_other_splits: int  # in the results; not scored
     unknown_categories: dict[str, int]  # detections of classes that the annotations do not know; not scored
@@ -40,7 +42,11 @@ class Scored:
             f"a match has IoU over {metrics.iou_threshold}",
         ]
         for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area)):
-            lines += ["", _header(_TITLES[measure]), *(_row(size, by_size[size]) for size in SIZE_NAMES)]
+            lines += ["", f"{_header(_TITLES[measure])}   95 % interval of F1"]
+            for size in SIZE_NAMES:
+                interval = self.intervals[measure][size]["f1"]
+                assert interval is not None  # an empty ratio is 1, so F1 is always defined
+                lines.append(f"{_row(size, by_size[size])}   {interval[0]:.4f} to {interval[1]:.4f}")
         seen = {name: row for name, row in rows.items() if row.num_objects or row.num_detections}
         lines += ["", _header("by class, long side under 400 px"), *(_row(name, row) for name, row in seen.items())]
         return "\n".join([*lines, *self._remarks()])
@@ -80,6 +86,7 @@ def score_files(
         split=split,
         score_scale=score_scale,
         metrics=evaluate_tt100k(known.truth, found.scored, score_threshold=score_threshold),
+        intervals=sign_intervals(count_per_image(known.truth, found.scored, score_threshold=score_threshold)),
         images_without_results=len(known.truth) - len(found.scored),
         images_of_other_splits=found.others,
         unknown_categories=dict(sorted(unknown.items(), key=lambda item: -item[1])),
