@@ -16,9 +16,12 @@ from typing import Annotated, Any
 
 import typer
 
+from lowres.pipeline_commands import pipeline_app
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 preset_app = typer.Typer(no_args_is_help=True, help="Complete params files: list, show, use.")
 app.add_typer(preset_app, name="preset")
+app.add_typer(pipeline_app, name="pipeline")
 
 OUT = Path("outputs")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]
