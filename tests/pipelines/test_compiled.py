@@ -28,7 +28,7 @@ def test_the_repository_holds_what_compiles_now(tmp_path):
 
 
 def test_another_hash_seed_and_secrets_in_the_environment_leave_the_same_bytes(tmp_path):
-    # The files in the repository were made under another seed; ten by hand gave the same bytes.
+    # The files in the repository were made under another seed; `make kubeflow-local` tries ten.
     environment = {**os.environ, "PYTHONHASHSEED": "1", "AWS_SECRET_ACCESS_KEY": CANARY, "LOWRES_WEBHOOK": CANARY}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     subprocess.run([sys.executable, "-c", COMPILE, str(tmp_path)], env=environment, check=True, timeout=300)
