@@ -46,8 +46,9 @@ def faults_of(run: Path) -> list[str]:
     if found.keys() != PLACES.keys() | SHOWN:
         faults.append(f"artifacts differ from those expected: {sorted(found.keys() ^ (PLACES.keys() | SHOWN))}")
     for (step, name), (path, metadata) in found.items():
-        empty = not any(path.iterdir()) if path.is_dir() else not path.is_file() or path.stat().st_size == 0
-        if empty:
+        if name == "confusion":  # all of it is metadata
+            faults += [] if metadata.get("confusionMatrix") else [f"{step}.{name} has no matrix"]
+        elif not (any(path.iterdir()) if path.is_dir() else path.is_file() and path.stat().st_size > 0):
             faults.append(f"{step}.{name} is empty")
         if (step, name) in PLACES and name != "metrics":
             missing = {"data", "config", "code_sha256", "commit", "image"} - metadata.keys()

@@ -43,7 +43,7 @@ def main() -> None:
         found = artifacts_of(newest_run(pipeline))
         faults = faults_of(newest_run(pipeline))
         for (step, name), (path, _) in sorted(found.items()):
-            files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+            files = [file for file in (path, *path.rglob("*")) if file.is_file()]
             print(
                 f"  {step + '.' + name:20s} {len(files):3d} files {sum(file.stat().st_size for file in files):9d} bytes"
             )
