@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz study-thumbdet study-dfd bench soak
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz kubeflow-local kubeflow-fail study-thumbdet study-dfd bench soak
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -21,7 +21,7 @@ export MALLOC_TRIM_THRESHOLD_ := 100000000000
 export OMP_NUM_THREADS ?= $(shell [ $(CORES) -gt 8 ] && echo 8 || echo $(CORES))
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.stamp-dev ## Install the package and its tools into .venv
 
@@ -56,6 +56,12 @@ evaluator-parity: $(VENV)/.stamp-dev ## Hold hotcoco (the extra `fast`) against 
 
 fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may only refuse them, in one line
 	$(BIN)/python tests/data/fuzz_readers.py --rounds 10000
+
+kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
+
+kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

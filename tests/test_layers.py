@@ -56,6 +56,13 @@ def test_every_module_imports_without_torchvision():
     assert done.returncode == 0, done.stderr
 
 
+def test_every_module_imports_without_kfp():
+    modules = [_module_name(path) for path in _source_files() if path.name != "__main__.py"]
+    command = [sys.executable, "-c", IMPORT_ALL.replace("torchvision", "kfp"), *modules]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_module_imports_torchvision():
     found = []
     for place, node in _nodes():

@@ -16,11 +16,14 @@ from typing import Annotated, Any
 
 import typer
 
+from lowres.pipeline_commands import pipeline_app
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 preset_app = typer.Typer(no_args_is_help=True, help="Complete params files: list, show, use.")
 app.add_typer(preset_app, name="preset")
 data_app = typer.Typer(no_args_is_help=True, help="Prepared data (or any folder) to and from an S3 bucket, verified.")
 app.add_typer(data_app, name="data")
+app.add_typer(pipeline_app, name="pipeline")
 
 OUT = Path("outputs")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]

@@ -1,6 +1,7 @@
 """Where a result comes from: code, configuration, data."""
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ FILES = (
 def provenance(params_file: Path, data: Path) -> dict[str, Any]:
     """Commit (None outside a git checkout), and hashes of configuration, data and of the code that trains."""
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "config_sha256": hashlib.sha256(params_file.read_bytes()).hexdigest(),
         "data": data_identity(data),
         "code_sha256": code_identity(),
@@ -49,7 +50,10 @@ def code_identity() -> str:
     return digest.hexdigest()
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """The commit that LOWRES_COMMIT names, as images without a checkout do; else that of the checkout; else None."""
+    if os.environ.get("LOWRES_COMMIT"):
+        return os.environ["LOWRES_COMMIT"]
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False

@@ -1,0 +1,33 @@
+"""distill as a component."""
+
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output
+
+from components.definition import component
+
+
+@component
+def distill(
+    task: str,
+    data_input: str,
+    distill: str,
+    data: Input[Dataset],
+    teacher: Input[Model],
+    downsampler: Input[Model],
+    model: Output[Model],
+    history: Output[Artifact],
+    metrics: Output[Metrics],
+):
+    """Train the student under the frozen teacher (stage two)."""
+    from lowres.stages import distill as stage
+    from lowres.steps.run import run_stage
+
+    run_stage(
+        stage.run,
+        {"task": task, "distill": distill, "data.input": data_input},
+        data=data,
+        teacher=teacher,
+        downsampler=downsampler,
+        out_model=model,
+        out_history=history,
+        metrics=metrics,
+    )

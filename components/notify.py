@@ -1,0 +1,13 @@
+"""The exit handler as a component: tells a webhook how the run ended, and never fails it."""
+
+from kfp.dsl import PipelineTaskFinalStatus
+
+from components.definition import component
+
+
+@component
+def notify(status: PipelineTaskFinalStatus):
+    """Say how the run ended."""
+    from lowres.steps.notify import notify as tell
+
+    tell(state=status.state, run=status.pipeline_job_resource_name, message=status.error_message or "")

@@ -1,0 +1,37 @@
+"""The pipelines as compiled for two clusters, kept in `pipelines/compiled/` so that a change of the YAML is seen.
+
+`python -m pipelines.golden` writes them anew. The image is a stand-in: compile for your own with
+`lowres pipeline compile --image`.
+"""
+
+from pathlib import Path
+
+from pipelines.compile import compile_training
+from pipelines.placement import Placement
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "pipelines/compiled"
+PARAMS = ROOT / "presets/thumbdet-demo.yaml"
+IMAGE = f"registry.example/lowres@sha256:{'0' * 64}"
+PLACEMENTS = {
+    "training-cpu.yaml": Placement(image=IMAGE),
+    "training-gpu.yaml": Placement(
+        image=IMAGE,
+        gpus=1,
+        node_selector={"accelerator": "nvidia"},
+        tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        memory_limit="32Gi",
+        checkpoint_claim="lowres-checkpoints",
+        data_claim="lowres-data",
+    ),
+}
+
+
+def write_golden(folder: Path) -> None:
+    """Compile all of them into `folder`."""
+    for name, placement in PLACEMENTS.items():
+        compile_training(folder / name, params=PARAMS, placement=placement)
+
+
+if __name__ == "__main__":
+    write_golden(FOLDER)

@@ -1,0 +1,102 @@
+"""Where the steps of a pipeline run and what they may use. All of it is fixed when a pipeline is compiled.
+
+Steps that run networks get the GPUs, the node selector, the tolerations and the shared memory; the others run on any
+node. A GPU count of zero leaves a pipeline that runs on CPUs alone.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from kfp import kubernetes
+from kfp.dsl import PipelineTask
+
+# Of the image: where steps run, so where checkpoints and the sources' relative paths are.
+WORK_FOLDER = "/lowres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """`image` is pinned by digest: its string is part of the key of Kubeflow's cache, and code that changes must miss.
+
+    `checkpoint_claim` and `data_claim` name volume claims for checkpoints (a new run of the same work resumes) and for
+    the files of a data source. `webhook_secret` names the secret whose key `url` is told how a run ended. Secrets are
+    named, never held.
+    """
+
+    image: str
+    gpus: int = 0
+    gpu_type: str = "nvidia.com/gpu"
+    node_selector: dict[str, str] = field(default_factory=dict)
+    tolerations: list[dict[str, str]] = field(default_factory=list)
+    cpu_request: str = "2"
+    cpu_limit: str = "8"
+    memory_request: str = "8Gi"
+    memory_limit: str = "16Gi"
+    shared_memory: str = "4Gi"
+    timeout_hours: float = 24.0
+    retries: int = 2
+    user_id: int = 1000
+    checkpoint_claim: str = ""
+    data_claim: str = ""
+    webhook_secret: str = "lowres-webhook"
+
+    def __post_init__(self) -> None:
+        """ValueError for what a cluster would refuse late or run wrongly."""
+        if not re.search(r"@sha256:[0-9a-f]{64}$", self.image):
+            raise ValueError(
+                f"image: {self.image!r} is not pinned; name it by digest, as in registry/lowres@sha256:<64 hex digits>"
+            )
+        if self.gpus not in (0, 1):
+            raise ValueError(f"gpus: {self.gpus}; a step takes 0 or 1")
+        if self.gpus and not self.gpu_type:
+            raise ValueError("gpus: 1 without gpu_type; name the resource, as in nvidia.com/gpu")
+        if self.timeout_hours <= 0 or self.retries < 0 or self.user_id <= 0:
+            raise ValueError("timeout_hours and user_id must be over 0 (root is refused), retries 0 or more")
+
+    def plain(self, task: PipelineTask) -> PipelineTask:
+        """A step on any node: packing, export, report."""
+        task.set_container_image(self.image)
+        task.set_env_variable("LOWRES_IMAGE", self.image)
+        task.set_cpu_request(self.cpu_request).set_cpu_limit(self.cpu_limit)
+        task.set_memory_request(self.memory_request).set_memory_limit(self.memory_limit)
+        if self.retries:
+            task.set_retry(self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="600s")
+        kubernetes.set_timeout(task, seconds=round(self.timeout_hours * 3600))
+        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
+        return task
+
+    def packing(self, task: PipelineTask) -> PipelineTask:
+        """A plain step that may read a data source's files."""
+        self.plain(task)
+        if self.data_claim:
+            kubernetes.mount_pvc(task, pvc_name=self.data_claim, mount_path=f"{WORK_FOLDER}/data")
+        return task
+
+    def network(self, task: PipelineTask) -> PipelineTask:
+        """A step that runs networks."""
+        self.plain(task)
+        # Loader processes hand batches over in shared memory, of which a container has 64 MB.
+        kubernetes.empty_dir_mount(
+            task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=self.shared_memory
+        )
+        if self.checkpoint_claim:
+            kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=f"{WORK_FOLDER}/.lowres")
+        if self.gpus:
+            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(self.gpus)
+        for key, value in self.node_selector.items():
+            kubernetes.add_node_selector(task, label_key=key, label_value=value)
+        for toleration in self.tolerations:
+            kubernetes.add_toleration(task, **toleration)  # pyright: ignore[reportArgumentType]
+        return task
+
+    def notifier(self, task: PipelineTask) -> PipelineTask:
+        """The exit handler: small, never cached, with the webhook's address where the secret exists."""
+        task.set_container_image(self.image)
+        task.set_cpu_request("100m").set_cpu_limit("1").set_memory_request("256Mi").set_memory_limit("1Gi")
+        task.set_caching_options(False)
+        kubernetes.use_secret_as_env(
+            task, secret_name=self.webhook_secret, secret_key_to_env={"url": "LOWRES_WEBHOOK"}, optional=True
+        )
+        kubernetes.set_timeout(task, seconds=300)
+        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
+        return task

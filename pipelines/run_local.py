@@ -1,0 +1,51 @@
+"""The whole pipeline on this machine, each step a process: `kfp.local` with its SubprocessRunner, no cluster.
+
+Checkpoints of the trainings are in the working folder's `.lowres/runs`, so a run that failed goes on there when it is
+started again, although its steps and their outputs have new names.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+from kfp import local
+from kfp.local import SubprocessRunner
+
+from lowres.steps.failing import LAST_WORDS
+from pipelines.arguments import arguments_of
+from pipelines.placement import Placement
+from pipelines.training import training_pipeline
+
+# Nothing is pulled: a step is a process of this Python.
+THIS_PYTHON = f"this-python@sha256:{'0' * 64}"
+
+
+def run_locally(params: Path, *, root: Path) -> None:
+    """Run every step, outputs under `root`; ValueError with the failed step's own line if one fails."""
+    arguments = arguments_of(params)
+    _refuse_python3(arguments, root)
+    with tempfile.TemporaryDirectory() as scratch:
+        last_words = Path(scratch) / "last-words"
+        last_words.touch()
+        os.environ[LAST_WORDS] = str(last_words)
+        local.init(runner=SubprocessRunner(use_venv=False), pipeline_root=str(root))
+        try:
+            with warnings.catch_warnings():
+                # What a cluster would do with images and resources has no meaning here.
+                warnings.filterwarnings("ignore", message="Task .* have no effect")
+                warnings.filterwarnings("ignore", message="You may be attemping to run a task")
+                training_pipeline(Placement(image=THIS_PYTHON, retries=0))(**arguments)
+        except RuntimeError as error:
+            said = last_words.read_text().strip().removeprefix("error: ")
+            raise ValueError(f"the pipeline failed: {said or error}") from error
+        finally:
+            del os.environ[LAST_WORDS]
+
+
+def _refuse_python3(arguments: dict[str, str], root: Path) -> None:
+    # The runner replaces the word in a step's arguments and paths by the path of the interpreter.
+    for name, text in {"root": json.dumps(str(root.resolve())), **arguments}.items():
+        if "python3" in text:
+            raise ValueError(f"{name}: holds the word 'python3', which kfp's local runner would replace; name it anew")

@@ -1,0 +1,82 @@
+"""A stage as a step of a pipeline: parameters come as text, paths from artifacts, results are shown in the UI."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lowres.config.params import fingerprint
+from lowres.models.artifact import sha256_of
+from lowres.stages.outputs import read_json
+from lowres.stages.provenance import code_identity, commit, data_identity
+from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics
+from lowres.steps.failing import one_line_errors
+from lowres.steps.sections import parse_sections
+from lowres.steps.showing import show_confusion, show_report, show_scalars
+
+
+def run_stage(
+    stage: Callable[..., dict[str, Any]],
+    sections: Mapping[str, str],
+    *,
+    params_text: str | None = None,
+    metrics: Metrics | None = None,
+    confusion: ConfusionMatrix | None = None,
+    page: Artifact | None = None,
+    verdict: Artifact | None = None,
+    **artifacts: Artifact | Mapping[str, Artifact],
+) -> None:
+    """Run a stage on the paths of `artifacts`, named as the stage names them; those of `out_...` are its outputs.
+
+    `sections` are JSON texts in the order of the stage's positional arguments. Several artifacts under one name
+    become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. Outputs get
+    metadata: hashes of data, configuration, code and weights, the commit and the image.
+    """
+    with one_line_errors(), tempfile.TemporaryDirectory() as scratch:
+        places = {name: _place(given, Path(scratch) / name) for name, given in artifacts.items()}
+        if params_text is not None:
+            places["params_file"] = Path(scratch) / "params.yaml"
+            places["params_file"].write_text(json.loads(params_text))
+        if metrics is not None:
+            places["out_metrics"] = Path(metrics.path)
+        values = stage(*parse_sections(sections), **places)
+        if metrics is not None:
+            left_out = show_scalars(values, metrics)
+            if left_out:
+                print(f"no scalars, so not shown in the UI: {', '.join(left_out)}")
+        if confusion is not None:
+            show_confusion(read_json(places["out_evaluation"] / "details.json"), confusion)
+        if page is not None and verdict is not None:
+            show_report(places["out_report"], page=page, verdict=verdict)
+        origin = _origin(sections, data=places.get("data", places.get("out_data")))
+        for name, given in artifacts.items():
+            if name.startswith("out_"):
+                assert not isinstance(given, Mapping)
+                given.metadata.update(origin | _weights(places[name]))
+
+
+def _place(given: Artifact | Mapping[str, Artifact], folder: Path) -> Path:
+    if not isinstance(given, Mapping):
+        return Path(given.path)
+    folder.mkdir()
+    for name, artifact in given.items():
+        (folder / name).symlink_to(Path(artifact.path).resolve())
+    return folder
+
+
+def _origin(sections: Mapping[str, str], *, data: Path | None) -> dict[str, str]:
+    assert data is not None
+    return {
+        "data": data_identity(data),
+        "config": fingerprint(dict(sections)),
+        "code_sha256": code_identity(),
+        "commit": commit() or "none",
+        "image": os.environ.get("LOWRES_IMAGE", "none"),
+    }
+
+
+def _weights(folder: Path) -> dict[str, str]:
+    path = folder / "model.safetensors"
+    return {"model_sha256": sha256_of(path)} if path.is_file() else {}

@@ -1,0 +1,116 @@
+"""The compiled pipelines: as in the repository, whole, pinned, without secrets, the same bytes each time."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+kfp = pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+from google.protobuf.json_format import ParseDict  # noqa: E402
+from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig  # noqa: E402
+from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec  # noqa: E402
+from pipelines.golden import FOLDER, PLACEMENTS, ROOT, write_golden  # noqa: E402
+from tests.pipelines.spec import documents  # noqa: E402
+
+GOLDEN = sorted(FOLDER.glob("*.yaml"))
+EACH = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+CANARY = "canary-5f3a"
+COMPILE = "import sys; from pathlib import Path; from pipelines.golden import write_golden; write_golden(pathlib.Path(sys.argv[1]))"
+
+
+def test_the_repository_holds_what_compiles_now(tmp_path):
+    write_golden(tmp_path)
+    assert {path.name for path in GOLDEN} == {path.name for path in tmp_path.iterdir()} == set(PLACEMENTS)
+    for path in GOLDEN:
+        assert path.read_text() == (tmp_path / path.name).read_text(), "run: python -m pipelines.golden"
+
+
+def test_another_hash_seed_and_secrets_in_the_environment_leave_the_same_bytes(tmp_path):
+    # The files in the repository were made under another seed; `make kubeflow-local` tries ten.
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "AWS_SECRET_ACCESS_KEY": CANARY, "LOWRES_WEBHOOK": CANARY}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    subprocess.run([sys.executable, "-c", COMPILE, str(tmp_path)], env=environment, check=True, timeout=300)
+    for path in GOLDEN:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@EACH
+def test_it_parses_into_the_messages_that_the_server_reads(path):
+    pipeline, platform = documents(path)
+    assert ParseDict(pipeline, PipelineSpec()).root.dag.tasks
+    assert len(ParseDict(pipeline["deploymentSpec"], PipelineDeploymentConfig()).executors) == 9
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for executor in settings.values():
+        ParseDict(executor, KubernetesExecutorConfig())
+
+
+@EACH
+def test_every_reference_leads_somewhere(path):
+    pipeline, platform = documents(path)
+    components, executors = pipeline["components"], pipeline["deploymentSpec"]["executors"]
+    assert {part["executorLabel"] for part in components.values() if "dag" not in part} == set(executors)
+    assert set(platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == set(executors)
+    for holder in (pipeline["root"], *(part for part in components.values() if "dag" in part)):
+        tasks, inputs = holder["dag"]["tasks"], holder.get("inputDefinitions", {}).get("parameters", {})
+        for task in tasks.values():
+            component = components[task["componentRef"]["name"]]
+            assert set(task.get("dependentTasks", [])) <= set(tasks)
+            given = task.get("inputs", {})
+            wanted = component.get("inputDefinitions", {})
+            for kind in ("parameters", "artifacts"):
+                assert set(given.get(kind, {})) == set(wanted.get(kind, {}))
+            for parameter in given.get("parameters", {}).values():
+                assert parameter.get("componentInputParameter", next(iter(inputs))) in inputs
+            for artifact in given.get("artifacts", {}).values():
+                source = artifact["taskOutputArtifact"]
+                producer = components[tasks[source["producerTask"]]["componentRef"]["name"]]
+                assert source["outputArtifactKey"] in producer["outputDefinitions"]["artifacts"]
+
+
+@EACH
+def test_every_image_is_pinned_by_its_digest(path):
+    pipeline, _ = documents(path)
+    images = [executor["container"]["image"] for executor in pipeline["deploymentSpec"]["executors"].values()]
+    assert len(images) == 9
+    assert all(re.fullmatch(r"[^@]+@sha256:[0-9a-f]{64}", image) for image in images)
+    assert "lowres-image-set-when-compiled" not in path.read_text()
+
+
+@EACH
+def test_nothing_is_installed_when_a_pod_starts(path):
+    assert "pip install" not in path.read_text()
+
+
+@EACH
+def test_the_only_environment_is_the_image_and_secrets_are_named_not_held(path):
+    pipeline, platform = documents(path)
+    containers = [executor["container"] for executor in pipeline["deploymentSpec"]["executors"].values()]
+    assert {variable["name"] for container in containers for variable in container.get("env", [])} == {"LOWRES_IMAGE"}
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    secrets = [entry for executor in settings.values() for entry in executor.get("secretAsEnv", [])]
+    assert [entry["secretName"] for entry in secrets] == ["lowres-webhook"]
+    assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]", path.read_text())
+
+
+def test_only_steps_that_run_networks_get_a_gpu():
+    pipeline, platform = documents(FOLDER / "training-gpu.yaml")
+    executors = pipeline["deploymentSpec"]["executors"]
+    with_gpu = {name for name, entry in executors.items() if "accelerator" in entry["container"]["resources"]}
+    assert with_gpu == {f"exec-{stage}" for stage in ("teacher", "downsampler", "baseline", "distill", "evaluate")}
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert {name for name, entry in settings.items() if "nodeSelector" in entry and "tolerations" in entry} == with_gpu
+    assert {name for name, entry in settings.items() if "emptyDirMounts" in entry} == with_gpu
+
+
+def test_without_gpus_nothing_asks_for_one():
+    assert "nvidia" not in (FOLDER / "training-cpu.yaml").read_text()
+
+
+@EACH
+def test_no_step_runs_as_root_or_without_an_end(path):
+    _, platform = documents(path)
+    for executor in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
+        assert executor["securityContext"] == {"runAsUser": "1000", "runAsGroup": "1000", "runAsNonRoot": True}
+        assert int(executor["activeDeadlineSeconds"]) > 0

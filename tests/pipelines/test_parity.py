@@ -1,0 +1,84 @@
+"""The compiled pipeline and dvc.yaml are one DAG, and a difference between them is seen."""
+
+import copy
+
+import pytest
+from ruamel.yaml import YAML
+
+pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+from pipelines.golden import FOLDER, ROOT
+from pipelines.parity import PLACES, disagreements, dvc_nodes, pipeline_nodes
+from tests.pipelines.spec import documents
+
+DAG = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
+STAGES = ["baseline", "distill", "downsampler", "evaluate", "export", "prepare", "report", "teacher"]
+
+
+@pytest.fixture
+def spec():
+    return documents(FOLDER / "training-cpu.yaml")[0]
+
+
+@pytest.fixture
+def dag():
+    return copy.deepcopy(DAG)
+
+
+def stages_of(spec):
+    return spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+
+
+def test_the_pipeline_and_dvc_agree(spec):
+    assert disagreements(spec, DAG) == []
+
+
+def test_both_are_read_whole(spec):
+    assert sorted(pipeline_nodes(spec)) == sorted(dvc_nodes(DAG)) == STAGES
+    assert {path for node in pipeline_nodes(spec).values() for path in node.writes} == set(PLACES.values())
+
+
+def test_teacher_and_downsampler_wait_for_the_data_alone(spec):
+    for name in ("teacher", "downsampler"):
+        assert stages_of(spec)[name]["dependentTasks"] == ["prepare"]
+
+
+def test_a_stage_that_only_dvc_has_is_seen(spec, dag):
+    dag["stages"]["publish"] = {"deps": ["outputs/export"], "outs": ["outputs/published"]}
+    assert disagreements(spec, dag) == ["publish: only in dvc.yaml"]
+
+
+def test_an_edge_that_only_dvc_has_is_seen(spec, dag):
+    dag["stages"]["export"]["deps"].append("outputs/teacher")
+    assert disagreements(spec, dag) == ["export reads: only in the pipeline [], in dvc.yaml ['outputs/teacher']"]
+
+
+def test_an_output_that_dvc_lost_is_seen(spec, dag):
+    dag["stages"]["distill"]["outs"].remove("outputs/history/distill")
+    assert disagreements(spec, dag) == [
+        "distill writes: only in the pipeline ['outputs/history/distill'], in dvc.yaml []"
+    ]
+
+
+def test_a_wider_parameter_of_dvc_is_seen(spec, dag):
+    dag["stages"]["teacher"]["params"] = ["task", "data", "teacher"]
+    assert disagreements(spec, dag) == ["teacher params: only in the pipeline ['data.input'], in dvc.yaml ['data']"]
+
+
+def test_an_edge_of_the_pipeline_that_leads_elsewhere_is_seen(spec):
+    student = stages_of(spec)["export"]["inputs"]["artifacts"]["student"]["taskOutputArtifact"]
+    student["producerTask"] = "baseline"
+    assert disagreements(spec, DAG) == [
+        "export reads: only in the pipeline ['outputs/baseline'], in dvc.yaml ['outputs/student']"
+    ]
+
+
+def test_an_edge_on_what_only_the_ui_shows_is_seen(spec):
+    stages_of(spec)["export"]["inputs"]["artifacts"]["evaluation"]["taskOutputArtifact"]["outputArtifactKey"] = "page"
+    (line,) = disagreements(spec, DAG)
+    assert "evaluate.page, which is no output of a stage" in line
+
+
+def test_a_section_given_under_the_name_of_another_is_seen(spec):
+    given = stages_of(spec)["distill"]["inputs"]["parameters"]
+    given["distill"]["componentInputParameter"] = "pipelinechannel--teacher"
+    assert disagreements(spec, DAG) == ["distill: parameter distill is given teacher"]
