@@ -41,8 +41,8 @@ class CocoSource:
                 raise ValueError(f"{self.name}: images[{position}].file_name is {got!r}; it must be the file's name")
             if image["file_name"] in seen:
                 raise ValueError(
-                    f"{self.name}: images[{position}].file_name {image['file_name']!r:.80} occurs twice, each entry with a "
-                    "part of its boxes perhaps; merge the entries"
+                    f"{self.name}: images[{position}].file_name {image['file_name']!r:.80} occurs twice, each entry "
+                    "perhaps with a part of its boxes; merge the entries"
                 )
             seen.add(image["file_name"])
         category_ids = {category.id for category in self.categories}

@@ -31,7 +31,7 @@ class ImageFiles(Protocol):
 
 
 def open_images(path: Path, *, leave_out: Container[str] = frozenset()) -> ImageFiles:
-    """The images in a folder, an uncompressed `.tar` or a `.zip`, of which members called as in `leave_out` are not read.
+    """The images in a folder, an uncompressed `.tar` or a `.zip`; its members in `leave_out` are passed over.
 
     Raises:
         ValueError: the path is none of them, or the archive is not to be trusted.

@@ -48,7 +48,9 @@ class Tt100kAnnotations:
             self._check(key, image)
             other = owners.setdefault(image["path"], key)
             if other != key:
-                raise ValueError(f"{self.name}: imgs.{key}.path {image['path']!r:.60} is also that of {other}; merge them")
+                raise ValueError(
+                    f"{self.name}: imgs.{key}.path {image['path']!r:.60} is also that of {other}; merge them"
+                )
             self.images[int(key)] = image
 
     def _check(self, key: str, image: Any) -> None:
@@ -181,4 +183,3 @@ def _categories(types: Any, name: str) -> list[Category]:
         twice = next(entry for entry in types if types.count(entry) > 1)
         raise ValueError(f"{name}: 'types' has '{twice}' twice; each class has one place")
     return [Category(id=number, name=entry) for number, entry in enumerate(types, start=1)]
-

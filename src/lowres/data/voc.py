@@ -18,7 +18,8 @@ class VocSource:
     """One split in VOC form; `prefix` is the folder inside `root` that holds Annotations, ImageSets and JPEGImages.
 
     Raises:
-        ValueError: a missing or empty list, a name listed twice, a missing or malformed XML, an object of a class that is not in `classes`.
+        ValueError: a missing or empty list, a name listed twice, a missing or malformed XML, an object of a class that
+            is not in `classes`.
     """
 
     def __init__(self, root: Path, *, prefix: str, ids: str, classes: Sequence[str]) -> None:

@@ -41,7 +41,9 @@ class YoloSource:
         yaml = f"{root}/{file}"
         document = read_data_yaml(self._files, file, yaml)
         self.name = f"{yaml}:{split}"
-        self.categories = [Category(id=number, name=str(name)) for number, name in enumerate(class_names(document, yaml))]
+        self.categories = [
+            Category(id=number, name=str(name)) for number, name in enumerate(class_names(document, yaml))
+        ]
         present = self._files.names()
         self._wh_px = functools.cache(lambda name: image_wh_px(self._files, name))
         self._names = SplitListing(self._files, present, document, file=file, yaml=yaml).images(split)
@@ -88,8 +90,7 @@ class YoloSource:
             except (OSError, ValueError) as error:
                 raise ValueError(f"{where}: cannot be read: {error}") from error
             rows = [
-                self._row(text, f"{where}:{number}", keypoints=keypoints)
-                for number, text in lines_of(data, name=where)
+                self._row(text, f"{where}:{number}", keypoints=keypoints) for number, text in lines_of(data, name=where)
             ]
             labels.append(np.array(rows, np.float64).reshape(-1, 5))
         if self._remarks[NO_LABEL_FILE] == len(labels):
@@ -121,4 +122,3 @@ def read_data_yaml(files: ImageFiles, file: str, name: str) -> dict[Any, Any]:
     except (OSError, ValueError) as error:
         raise ValueError(f"{name}: cannot be read: {error}; it lists the classes and the splits") from error
     return yaml_object(data, name=name)
-

@@ -39,9 +39,7 @@ def read_label(
         values[0] = math.nan
     elif values[0] >= num_classes:
         last = num_classes - 1
-        problem(
-            "unknown_category", f"{where}: class {words[0]} is not in data.yaml, whose classes are 0 to {last}"
-        )
+        problem("unknown_category", f"{where}: class {words[0]} is not in data.yaml, whose classes are 0 to {last}")
         values[0] = math.nan
     if len(values) == 5 or (keypoints and len(values) > 5):
         return values[:5], False

@@ -31,9 +31,7 @@ def class_names(document: dict[Any, Any], yaml: str, *, problem: Problem = refus
         names = [names.get(number) for number in range(len(numbers))]
     if not isinstance(names, list) or not names:
         got = "missing" if "names" not in document else f"{_short(names)}"
-        problem(
-            "no_categories", f"{yaml}: names is {got}; it must list the classes, as a list or as 'number: name'"
-        )
+        problem("no_categories", f"{yaml}: names is {got}; it must list the classes, as a list or as 'number: name'")
         return []
     known: list[str | None] = []
     for number, name in enumerate(names):
