@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k evaluator-parity fuzz kubeflow-local kubeflow-fail study-thumbdet study-dfd bench soak
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k test-doctor evaluator-parity fuzz kubeflow-local kubeflow-fail study-thumbdet study-dfd bench soak
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -49,6 +49,9 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 
 test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal rules on 20,000 random data sets; minutes
 	LOWRES_TT100K_CASES=20000 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) tests/evaluation/test_tt100k_matching.py
+
+test-doctor: $(VENV)/.stamp-dev ## Also hold the doctor's memory on the largest images that are allowed
+	LOWRES_LARGE_IMAGES=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/stages/test_doctor.py
 
 evaluator-parity: $(VENV)/.stamp-dev ## Hold hotcoco (the extra `fast`) against pycocotools on 1000 random data sets
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'

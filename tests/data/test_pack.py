@@ -169,3 +169,14 @@ def test_large_image_and_damaged_metadata_are_no_warnings(coco, picture, tmp_pat
 def test_report_is_plain_json(coco, picture, tmp_path):
     coco.add(picture(8, 8), [(0, 0, 4, 4)])
     assert json.loads(json.dumps(coco.pack(tmp_path / "out"), allow_nan=False))["boxes"]["kept"] == 1
+
+
+def test_looking_for_duplicates_does_not_change_what_is_packed(coco, picture, tmp_path):
+    for seed in range(3):
+        coco.add(picture(70, 64 + seed, seed), [(1, 2, 5, 5)])
+    looked = []
+    coco.pack(tmp_path / "plain")
+    coco.pack(tmp_path / "looked", looked=looked)
+    for file in sorted((tmp_path / "plain").iterdir()):
+        assert file.read_bytes() == (tmp_path / "looked" / file.name).read_bytes()
+    assert [image.file_name for image in looked] == ["10.png", "20.png", "30.png"]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lowres.data.sources import Category
-from lowres.data.yolo import YoloSource, label_file, yolo_splits
+from lowres.data.yolo import YoloSource, yolo_splits
+from lowres.data.yolo_labels import label_file
 
 YAML = "names: [cat, dog]\ntrain: train/images\nval: valid/images\n"
 

@@ -21,8 +21,8 @@ class CocoSource:
     """One split in COCO form.
 
     Raises:
-        ValueError: a missing file, malformed JSON, a missing key, no images, a double image or category id, an
-            annotation of an unknown image or category.
+        ValueError: a missing file, malformed JSON, a missing key, no images, a double image or category id, a
+            file listed twice, an annotation of an unknown image or category.
     """
 
     def __init__(self, images: Path, annotations: Path) -> None:
@@ -34,10 +34,17 @@ class CocoSource:
         if not self._images:
             raise ValueError(f"{self.name}: 'images' is empty; a split needs at least one image")
         image_ids = _unique_ids(self._images, "images", self.name)
+        seen: set[str] = set()
         for position, image in enumerate(self._images):
             if not isinstance(image.get("file_name"), str) or not image["file_name"]:
                 got = image.get("file_name")
                 raise ValueError(f"{self.name}: images[{position}].file_name is {got!r}; it must be the file's name")
+            if image["file_name"] in seen:
+                raise ValueError(
+                    f"{self.name}: images[{position}].file_name {image['file_name']!r:.80} occurs twice, each entry "
+                    "perhaps with a part of its boxes; merge the entries"
+                )
+            seen.add(image["file_name"])
         category_ids = {category.id for category in self.categories}
         self._objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for position, entry in enumerate(objects):

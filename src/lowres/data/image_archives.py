@@ -12,7 +12,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
@@ -29,14 +29,20 @@ class MemberIndex(Generic[Place]):
     A member answers to its full name and to every tail of it (`val/a/1.jpg`, `a/1.jpg`, `1.jpg`), because archives
     usually carry one folder more than the annotations; a tail shared by two members answers to neither.
 
+    Members whose names, as they are written in the archive, are in `leave_out` are passed over.
+
     Raises:
         ValueError: a name that leads out of the archive, one that occurs twice, or two that differ in case alone.
     """
 
-    def __init__(self, path: Path, members: Iterable[tuple[str, Place]]) -> None:
+    def __init__(
+        self, path: Path, members: Iterable[tuple[str, Place]], leave_out: Container[str] = frozenset()
+    ) -> None:
         full: dict[str, Place] = {}
         folded: dict[str, str] = {}
         for written, place in members:
+            if written in leave_out:
+                continue
             parts = re.split(r"[/\\]", written)
             if ".." in parts or not parts[0] or ":" in parts[0] or "\0" in written:
                 raise ValueError(f"{path}: member {written!r} leads out of the archive; repack it with relative names")
@@ -74,7 +80,7 @@ class ImageTar:
         ValueError: no tar, a compressed or cut one, or one that `MemberIndex` refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, leave_out: Container[str] = frozenset()) -> None:
         self._file = path.open("rb")
         members: list[tuple[str, tuple[int, int]]] = []
         try:
@@ -84,7 +90,7 @@ class ImageTar:
                         members.append((member.name, (member.offset_data, member.size)))
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise ValueError(f"{path}: cannot be read as an uncompressed tar ({error}); unpack or repack it") from error
-        self._index = MemberIndex(path, members)
+        self._index = MemberIndex(path, members, leave_out)
 
     def names(self) -> list[str]:
         """All regular members."""
@@ -113,12 +119,14 @@ class ImageZip:
         ValueError: no zip, a cut one, or one that `MemberIndex` refuses.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, leave_out: Container[str] = frozenset()) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise ValueError(f"{path}: cannot be read as a zip ({error}); repack it") from error
-        self._index = MemberIndex(path, [(info.filename, info) for info in self._zip.infolist() if _is_regular(info)])
+        self._index = MemberIndex(
+            path, [(info.filename, info) for info in self._zip.infolist() if is_regular(info)], leave_out
+        )
 
     def names(self) -> list[str]:
         """All regular members."""
@@ -145,6 +153,7 @@ class ImageZip:
             raise ValueError(f"the zip is damaged or encrypted here: {error}") from error
 
 
-def _is_regular(info: zipfile.ZipInfo) -> bool:
+def is_regular(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a file: no folder, link, device or pipe."""
     kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the zip was made on a system without such modes
     return not info.is_dir() and kind in (0, stat.S_IFREG)

@@ -1,6 +1,7 @@
 """Encoded images by name, from a folder or straight out of an archive; nothing is ever extracted to disk."""
 
 import os
+from collections.abc import Container
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -29,8 +30,8 @@ class ImageFiles(Protocol):
         ...
 
 
-def open_images(path: Path) -> ImageFiles:
-    """The images in a folder, an uncompressed `.tar` or a `.zip`.
+def open_images(path: Path, *, leave_out: Container[str] = frozenset()) -> ImageFiles:
+    """The images in a folder, an uncompressed `.tar` or a `.zip`; its members in `leave_out` are passed over.
 
     Raises:
         ValueError: the path is none of them, or the archive is not to be trusted.
@@ -38,7 +39,7 @@ def open_images(path: Path) -> ImageFiles:
     if path.is_dir():
         return ImageFolder(path)
     if path.is_file():
-        return ImageZip(path) if path.suffix.lower() == ".zip" else ImageTar(path)
+        return (ImageZip if path.suffix.lower() == ".zip" else ImageTar)(path, leave_out=leave_out)
     raise ValueError(f"{path}: no such folder or tar of images; check the path")
 
 

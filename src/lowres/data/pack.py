@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from lowres.data.box_faults import CLIPPED, inside_frame
-from lowres.data.images import FORMATS, BadImageError, check_image
+from lowres.data.doctor.packed_duplicates import Seen, seen
+from lowres.data.images import FORMATS, BadImageError, checked_pixels
 from lowres.data.in_order import map_in_order
 from lowres.data.shards import ShardWriter, write_atomically
 from lowres.data.sources import Source, SourceImage
@@ -34,13 +35,15 @@ def pack_split(
     min_side_px: int,
     max_pixels: float = MAX_PIXELS,
     threads: int = 2,
+    looked: list[Seen] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Pack every readable image of `source` into `folder`, which must be empty or new, and report.
 
     The report holds `images`, `read`, `refused` (a list of file and reason), `refused_by_reason`,
     `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped_by_reason`), `shards`, `bytes`.
-    The result does not depend on `threads`. `on_progress` gets images done and images in all.
+    The result does not depend on `threads`. `looked`, where given, gets what is needed to find duplicates among the
+    packed images, in their order. `on_progress` gets images done and images in all.
 
     Raises:
         ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused.
@@ -67,12 +70,14 @@ def pack_split(
         except (ValueError, OSError) as error:
             return BadImageError("cannot be read", str(error))
         try:
-            kind, width, height = check_image(
+            kind, pixels = checked_pixels(
                 encoded, expected_wh_px=image.stated_wh_px, min_side_px=min_side_px, max_pixels=max_pixels
             )
         except BadImageError as error:
             return error
-        return _Checked(encoded, FORMATS[kind], width, height)
+        height, width, _ = pixels.shape
+        look = None if looked is None else seen(image.file_name, pixels)
+        return _Checked(encoded, FORMATS[kind], width, height, look)
 
     with (
         warnings.catch_warnings(),
@@ -89,6 +94,8 @@ def pack_split(
                 writer.add(
                     checked.encoded, image_id=image.image_id, file_name=image.file_name, suffix=checked.suffix, **size
                 )
+                if looked is not None and checked.look is not None:
+                    looked.append(checked.look)
                 images.append({"id": image.image_id, "file_name": image.file_name, **size})
                 objects = _objects(image, checked, first_id=len(annotations) + 1, boxes=boxes, dropped=dropped)
                 annotations += objects
@@ -127,6 +134,7 @@ class _Checked:
     suffix: str
     width: int
     height: int
+    look: Seen | None
 
 
 def _objects(

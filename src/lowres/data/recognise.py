@@ -33,6 +33,10 @@ class Recognised:
         ]
 
 
+class SeveralLayoutsError(ValueError):
+    """There is more than one layout, and which is meant cannot be known."""
+
+
 _FINDERS: tuple[Callable[[Place], list[Found]], ...] = (
     find_coco,
     find_voc,
@@ -59,7 +63,9 @@ def recognise(root: Path) -> Recognised:
             found += [one for finder in _FINDERS for one in finder(inner)]
     if len(found) > 1:
         listed = "; ".join(f"{one.settings['kind']} ({one.why})" for one in found)
-        raise ValueError(f"{root}: holds more than one layout: {listed}; set data.source.kind to the one you mean")
+        raise SeveralLayoutsError(
+            f"{root}: holds more than one layout: {listed}; set data.source.kind to the one you mean"
+        )
     if not found:
         places = [place, *inside]
         notes = [note for each in places for note in [*each.notes, *hints(each)]]

@@ -1,5 +1,6 @@
 """Finds COCO instances: JSON files with images, annotations and categories, and where their images lie."""
 
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -83,16 +84,17 @@ def _the_one(place: Place, split: str, files: list[str]) -> str:
 
 
 def _images_of(place: Place, file: str, sample: list[str], split: str) -> str:
-    folders = [_folders_of(place, name) for name in sample]
-    found = sorted(set.intersection(*folders))
-    for archive in place.archives():
+    # One image that is missing does not make a data set unknown: packing refuses it and says so.
+    having = Counter(folder for name in sample for folder in _folders_of(place, name))
+    for archive in place.archives(folders_deep=1):
         files = open_images(place.root / archive)
-        try:
-            for name in sample:
+        for name in sample:
+            try:
                 files.head(name, 1)
-        except ValueError:
-            continue
-        found.append(archive)
+            except (ValueError, OSError):
+                continue
+            having[archive] += 1
+    found = sorted(name for name, count in having.items() if count == max(having.values()))
     if len(found) > 1:
         near = [path for path in found if split_in_name(path) == split or path == str(PurePosixPath(file).parent)]
         found = near if len(near) == 1 else found

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,7 +12,7 @@ from lowres.data.recognised import Found, Place
 from lowres.data.text_files import read_json_object, yaml_object
 from lowres.data.yolo_yaml import split_keys
 
-_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
+VOC_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
 _LISTS = {"train": ("train", "trainval"), "val": ("val",), "test": ("test",)}
 
 
@@ -23,7 +24,7 @@ def find_voc(place: Place) -> list[Found]:
     """
     prefixes: dict[str, list[str]] = {}
     for name in place.names:
-        match = _ANNOTATION.fullmatch(name)
+        match = VOC_ANNOTATION.fullmatch(name)
         if match:
             prefixes.setdefault(match["prefix"], []).append(name)
     found = []
@@ -65,6 +66,8 @@ def find_yolo(place: Place) -> list[Found]:
             continue
         keys = split_keys(document)
         if "names" not in document or "train" not in keys:
+            if "names" in document:
+                place.notes.append(f"{name} has names, but no train")
             continue
         settings = {"kind": "yolo", "root": str(place.root), "file": name}
         found.append(Found(settings, f"{name} has names, {', '.join(keys.values())}"))
@@ -113,13 +116,19 @@ def find_class_folders(place: Place) -> list[Found]:
     return [Found({"kind": "class_folders", "root": str(place.root)}, why)]
 
 
+def labelled_kinds(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Files that stand for a data set of labelled images which has to be named, each with its `kind`."""
+    leaves = {PurePosixPath(name).name for name in names}
+    known = (("data_batch_1.bin", "cifar10"), ("train_32x32.mat", "svhn"), ("train_00.webp", "mosaics"))
+    return [(file, kind) for file, kind in known if file in leaves]
+
+
 def hints(place: Place) -> list[str]:
     """What is known, but needs more than its files to be used."""
-    leaves = {PurePosixPath(name).name for name in place.names}
-    said = []
-    for file, kind in (("data_batch_1.bin", "cifar10"), ("train_32x32.mat", "svhn"), ("train_00.webp", "mosaics")):
-        if file in leaves:
-            said.append(f"{file} is of kind {kind}: set data.source.kind: {kind} with num_val and seed")
+    said = [
+        f"{file} is of kind {kind}: set data.source.kind: {kind} with num_val and seed"
+        for file, kind in labelled_kinds(place.names)
+    ]
     stems = [{PurePosixPath(n).stem for n in place.names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
     if 2 * len(stems[0] & stems[1]) > len(stems[0]):
         said.append("most JPEGs have a PNG of the same name: masks for segmentation, not boxes")

@@ -20,9 +20,9 @@ class Place:
         self.name_set = set(self.names)
         self.notes: list[str] = []
 
-    def archives(self) -> list[str]:
-        """Archives directly inside a folder."""
-        return [name for name in self.names if name.lower().endswith(ARCHIVES) and "/" not in name]
+    def archives(self, *, folders_deep: int = 0) -> list[str]:
+        """Archives directly inside a folder, or at most so many folders deep."""
+        return [name for name in self.names if name.lower().endswith(ARCHIVES) and name.count("/") <= folders_deep]
 
     def top_names(self, *suffixes: str) -> list[str]:
         """Names with these suffixes, at most two folders deep."""

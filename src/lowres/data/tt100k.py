@@ -17,7 +17,8 @@ import numpy as np
 
 from lowres.data.image_files import image_wh_px, open_images
 from lowres.data.sources import Category, SourceImage, nearest
-from lowres.data.text_files import lines_of, number_or_nan, read_json_object
+from lowres.data.text_files import lines_of, read_json_object
+from lowres.data.tt100k_values import box_xyxy, is_image_id, names_its_folder
 
 OTHER_CLASSES = "objects of classes that are not measured, left out"
 
@@ -29,7 +30,7 @@ class Tt100kAnnotations:
 
     Raises:
         ValueError: a missing file, malformed JSON, a missing or malformed key, an object of a class not in `types`, an
-            id that is no whole number or differs from its key.
+            id that is no whole number or differs from its key, a path that two images have.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,20 +43,26 @@ class Tt100kAnnotations:
             got = "missing" if "imgs" not in document else f"a {type(images).__name__} of no use"
             raise ValueError(f"{self.name}: 'imgs' is {got}; it must be an object with an entry per image id")
         self.images: dict[int, dict[str, Any]] = {}
+        owners: dict[str, str] = {}
         for key, image in images.items():
             self._check(key, image)
+            other = owners.setdefault(image["path"], key)
+            if other != key:
+                raise ValueError(
+                    f"{self.name}: imgs.{key}.path {image['path']!r:.60} is also that of {other}; merge them"
+                )
             self.images[int(key)] = image
 
     def _check(self, key: str, image: Any) -> None:
         where = f"{self.name}: imgs.{key:.40}"
-        if not (key.isascii() and key.isdigit() and len(key) < 19 and str(int(key)) == key):
+        if not is_image_id(key):
             raise ValueError(f"{where}: the key is no id; ids are whole numbers")
         if not isinstance(image, dict):
             raise ValueError(f"{where} is a {type(image).__name__}; it must be an object with path, id and objects")
         if image.get("id", int(key)) != int(key):
             raise ValueError(f"{where}.id is {image['id']!r:.40}; it must be that of its key")
         path = image.get("path")
-        if not isinstance(path, str) or "/" not in path.strip("/"):
+        if not names_its_folder(path):
             raise ValueError(f"{where}.path is {path!r:.60}; it must be FOLDER/NAME, its folder says the split")
         if not isinstance(image.get("objects"), list):
             raise ValueError(f"{where}.objects is {image.get('objects')!r:.40}; it must be a list, empty for no sign")
@@ -131,7 +138,7 @@ class Tt100kSource:
                 file_name=path,
                 read=lambda path=path: self._files.read(path),
                 stated_wh_px=self._wh_px(path),
-                boxes_xyxy_px=np.array([_box(entry.get("bbox")) for entry in objects], np.float64).reshape(-1, 4),
+                boxes_xyxy_px=np.array([box_xyxy(entry.get("bbox")) for entry in objects], np.float64).reshape(-1, 4),
                 category_ids=np.array([self._category_ids[entry["category"]] for entry in objects], np.int64),
                 iscrowd=np.zeros(len(objects), bool),
                 area_px=np.full(len(objects), np.nan),
@@ -176,9 +183,3 @@ def _categories(types: Any, name: str) -> list[Category]:
         twice = next(entry for entry in types if types.count(entry) > 1)
         raise ValueError(f"{name}: 'types' has '{twice}' twice; each class has one place")
     return [Category(id=number, name=entry) for number, entry in enumerate(types, start=1)]
-
-
-def _box(bbox: Any) -> list[float]:
-    # What is no number becomes NaN, which packing counts and drops.
-    values = [bbox.get(key) if isinstance(bbox, dict) else None for key in ("xmin", "ymin", "xmax", "ymax")]
-    return [number_or_nan(value) for value in values]

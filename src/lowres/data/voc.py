@@ -18,7 +18,8 @@ class VocSource:
     """One split in VOC form; `prefix` is the folder inside `root` that holds Annotations, ImageSets and JPEGImages.
 
     Raises:
-        ValueError: a missing or empty list, a missing or malformed XML, an object of a class that is not in `classes`.
+        ValueError: a missing or empty list, a name listed twice, a missing or malformed XML, an object of a class that
+            is not in `classes`.
     """
 
     def __init__(self, root: Path, *, prefix: str, ids: str, classes: Sequence[str]) -> None:
@@ -35,6 +36,9 @@ class VocSource:
         self._names = [line.split()[0] for line in listed.splitlines() if line.strip()]
         if not self._names:
             raise ValueError(f"{self.name}: the list is empty; a split needs at least one image")
+        if len(set(self._names)) != len(self._names):
+            twice = next(name for name in self._names if self._names.count(name) > 1)
+            raise ValueError(f"{self.name}: lists {twice!r:.80} twice; list it once")
 
     def __len__(self) -> int:
         return len(self._names)

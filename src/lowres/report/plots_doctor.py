@@ -34,7 +34,7 @@ def object_sizes(split: str, sizes_px: np.ndarray, ratios: Sequence[int], limits
     axes.set_xticks(ticks, [str(size) for size in ticks])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     axes.set(xlim=(0.5, max(16.0, float(ordered[-1]))), ylim=(0, 1.08), xlabel="object size, px (root of its area)")
-    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    axes.legend(frameon=False, fontsize=9, loc="best")
     axes.set_title(f"Objects smaller than a size, {clipped(split, 20)}")
     described = f"Share of the objects of {split} below each size, as they are and on images 2 and 4 times smaller."
     return svg.inline_svg(figure, name=f"sizes-{identifier(split)}", description=described)

@@ -1,14 +1,16 @@
 """prepare: a data source becomes checked, packed splits."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lowres.config.data import Data
 from lowres.data.build import build_splits
+from lowres.data.doctor.packed_duplicates import Seen, across_line, duplicate_report
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
-from lowres.data.sources import check_same_categories, remarks_of
+from lowres.data.sources import Source, check_same_categories, remarks_of
 from lowres.data.transforms import Resize
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
@@ -17,7 +19,8 @@ from lowres.stages.progress import counting
 def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     """Pack the source's splits into `out_data`, with `profile.json` and `check.json` beside them.
 
-    A source without a test split gets its validation split as test, and the check report says so.
+    A source without a test split gets its validation split as test. `check.json` also has, under `duplicates` of each
+    split, how many of its images occur twice, or in another split; one line warns of the latter.
     """
     with (
         whole_folder(out_data) as folder,
@@ -26,6 +29,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
         sources = build_splits(data.source.model_dump(), scratch=Path(scratch), counting=counting, say=_say)
         check_same_categories(sources)
         report: dict[str, Any] = {}
+        looked: dict[str, list[Seen]] = {split: [] for split in sources}
         for split, source in sources.items():
             with counting(f"pack {split}", len(source)) as step:
                 report[split] = pack_split(
@@ -34,17 +38,32 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
                     shard_bytes=data.shard_mb * 1_000_000,
                     max_bad_fraction=data.max_bad_fraction,
                     min_side_px=data.min_side_px,
+                    looked=looked[split],
                     on_progress=step,
                 )
             remarks = remarks_of(source)
             if remarks:
                 report[split]["remarks"] = remarks
                 _say(f"{split}: " + ", ".join(f"{what}: {count}" for what, count in remarks.items()))
+        # A split that stands in for another shares all its images with it, which is no leak.
+        own = {split: looks for place, (split, looks) in enumerate(looked.items()) if not _stands_in(sources, place)}
+        duplicates = duplicate_report(own)
+        for split, told in duplicates.items():
+            report[split]["duplicates"] = told
+        line = across_line(duplicates, own)
+        if line is not None:
+            _say(line)
         resize = Resize(**data.input.model_dump(exclude={"canvas_multiple_px"}))
         profile = {split: profile_split(folder / split, input_scale=resize.scale) for split in sources}
         write_json(folder / "check.json", report)
         write_json(folder / "profile.json", profile)
     return {split: {"images": part["read"], "boxes": part["boxes"]["kept"]} for split, part in report.items()}
+
+
+def _stands_in(sources: Mapping[str, Source], place: int) -> bool:
+    """Whether the split at a place is one before it under another name."""
+    parts = list(sources.values())
+    return any(part is parts[place] for part in parts[:place])
 
 
 def _say(line: str) -> None:

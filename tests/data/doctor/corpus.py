@@ -395,7 +395,7 @@ FILES = {
         "archive_repeated_member", "train/a.txt", [("train/a.txt", {"size": 3}), ("train/a.txt", {"size": 4})]
     ),
     "tar with case clash": of_archive(
-        "case_clash", "train/A.txt", [("train/a.txt", {"size": 3}), ("train/A.txt", {"size": 4})]
+        "archive_case_clash", "train/A.txt", [("train/a.txt", {"size": 3}), ("train/A.txt", {"size": 4})]
     ),
     "compressed tar": of_archive("unreadable_archive", "train.tar", mode="w:gz"),
     "tar that is none": of_archive("unreadable_archive", "train.tar", damage=lambda content: b"x" * 2000),

@@ -1,4 +1,6 @@
 import json
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -6,6 +8,8 @@ from tests.data.doctor.corpus import Planted, encoded, picture
 
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
+from lowres.data.doctor.listing import Listing
+from lowres.data.recognise import recognise
 
 
 def kinds(root):
@@ -75,8 +79,46 @@ def test_missing_and_malformed_xml_are_named(tmp_path):
     assert {("missing_xml", "Annotations/0.xml"), ("bad_xml", "Annotations/1.xml")} <= kinds(tmp_path)
 
 
-def test_sound_voc_is_clean(tmp_path):
-    assert kinds(voc(tmp_path)) == set()
+def test_sound_voc_is_clean_in_a_folder_and_in_a_tar_inside_one(tmp_path):
+    assert kinds(voc(tmp_path / "voc")) == set()
+    (tmp_path / "outer").mkdir()
+    with tarfile.open(tmp_path / "outer/voc.tar", "w") as packed:
+        packed.add(tmp_path / "voc", "voc")
+    for place in (tmp_path / "outer", tmp_path / "outer/voc.tar"):
+        assert find_layout(place).kind == "VOC"
+        assert kinds(place) == set()
+
+
+def test_what_auto_refuses_is_examined_and_the_refusal_is_quoted(tmp_path):
+    voc(tmp_path)
+    (tmp_path / "Annotations/1.xml").write_text("<annotation><object>")
+    with pytest.raises(ValueError, match="is no XML") as refused:
+        recognise(tmp_path)
+    finding = find_layout(tmp_path).findings[0]
+    assert (finding.kind, finding.detail) == ("not_recognised", str(refused.value).removeprefix(f"{tmp_path}: "))
+
+
+def test_voc_images_are_jpg_for_packing_and_for_the_doctor(tmp_path):
+    voc(tmp_path)
+    (tmp_path / "JPEGImages/1.jpg").rename(tmp_path / "JPEGImages/1.png")
+    assert ("missing_image", "JPEGImages/1.jpg") in kinds(tmp_path)
+
+
+def test_faults_of_a_zip_are_named_and_its_other_members_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as packed:
+        packed.writestr("cat/1.png", encoded(picture(1)))
+        packed.writestr("cat/../../2.png", encoded(picture(2)))
+    listing = Listing(tmp_path / "set.zip")
+    assert [(kind, place) for kind, place, _ in listing.faults] == [("archive_escape", "set.zip: cat/../../2.png")]
+    assert listing.read("cat/1.png") == encoded(picture(1))
+    assert list(listing.sizes) == ["cat/1.png"]
+
+
+def test_mosaics_are_said_to_be_labelled_images(tmp_path):
+    (tmp_path / "train_00.webp").write_bytes(encoded(picture(1), "WEBP", lossless=True))
+    layout = find_layout(tmp_path)
+    assert (layout.kind, layout.detection) == ("mosaics", False)
+    assert [finding.kind for finding in layout.findings] == ["labelled_images"]
 
 
 def test_tt100k_without_images_says_so_and_its_boxes_are_checked(tmp_path):
@@ -85,6 +127,26 @@ def test_tt100k_without_images_says_so_and_its_boxes_are_checked(tmp_path):
     imgs = {"7": {"path": "train/7.jpg", "id": 7, "objects": objects}}
     (tmp_path / "annotations.json").write_text(json.dumps({"types": ["p1"], "imgs": imgs}))
     assert {kind for kind, _ in kinds(tmp_path)} == {"images_absent", "box_empty", "unknown_category"}
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "kind"),
+    [
+        ("x", {}, "bad_image_id"),
+        ("8", {"id": 9}, "bad_image_id"),
+        ("8", {"path": "8.jpg"}, "no_file_name"),
+        ("8", {"path": "train/../8.jpg"}, "escaping_file_name"),
+        ("8", {"path": "train/7.jpg"}, "repeated_file_name"),
+        ("8", {"objects": None}, "odd_entry"),
+        ("8", {"objects": [{"category": "p1", "bbox": {"xmin": 1}}]}, "no_box"),
+        ("8", {"objects": [{"category": "p1", "bbox": [1, 2, 3, 4]}]}, "no_box"),
+    ],
+)
+def test_faults_of_tt100k_that_its_source_refuses_are_named(key, entry, kind, tmp_path):
+    sound = {"path": "train/7.jpg", "id": 7, "objects": []}
+    imgs = {"7": sound, key: {"path": "train/8.jpg", "objects": []} | entry}
+    (tmp_path / "annotations.json").write_text(json.dumps({"types": ["p1"], "imgs": imgs}))
+    assert kind in {found for found, _ in kinds(tmp_path)}
 
 
 def test_pictures_with_label_masks_are_no_detection_data_set(tmp_path):

@@ -43,7 +43,12 @@ _DROP_IMAGE, _DROP_BOX = "the image is left out", "the box is left out"
 
 KINDS: dict[str, Kind] = {
     # The data set as a whole.
-    "not_detection": Kind(_E, "no detection data set", "give the folder that holds boxes (COCO or VOC)"),
+    "not_detection": Kind(_E, "no detection data set", "give the folder that holds boxes (COCO, VOC, YOLO, TT100K)"),
+    "not_recognised": Kind(
+        _E, "data set is not recognised by kind: auto", "do what the message says, or set data.source.kind",
+        "written as COCO",
+    ),
+    "labelled_images": Kind(_N, "data set of labelled images; set its kind", "set data.source.kind as it says"),
     "unreadable_annotations": Kind(_E, "annotation file cannot be read", "write it anew from its origin"),
     "missing_section": Kind(_E, "annotation file lacks a list", "write it anew from its origin"),
     "odd_entry": Kind(_E, "entry is no JSON object", "remove the entry", "the entry is left out"),
@@ -53,10 +58,13 @@ KINDS: dict[str, Kind] = {
         _E, "splits have different categories", "use one list for all splits", "one list, joined by name"
     ),
     # Archives.
-    "unreadable_archive": Kind(_E, "archive cannot be read", "pack it anew as an uncompressed .tar, or unpack it"),
+    "unreadable_archive": Kind(_E, "archive cannot be read", "pack it anew as an uncompressed .tar or a .zip"),
     "archive_escape": Kind(_E, "archive member leads out of the archive", "pack it anew", "it is not copied"),
     "archive_odd_member": Kind(_W, "archive member is a link or device", "pack plain files", "it is not copied"),
-    "archive_repeated_member": Kind(_W, "archive has two members of one name", "keep one", "one is copied"),
+    "archive_repeated_member": Kind(_E, "archive has two members of one name", "keep one", "none is copied"),
+    "archive_case_clash": Kind(
+        _E, "archive has names that differ in upper and lower case alone", "rename one", "the first is copied"
+    ),
     "case_clash": Kind(
         _W, "file names differ in upper and lower case alone", "rename one: they overwrite each other on other systems",
         "files get new names",
@@ -107,9 +115,19 @@ KINDS: dict[str, Kind] = {
     "repeated_box": Kind(_W, "object is annotated twice", "keep one", "one is left out"),
     "bad_area": Kind(_W, "area is missing, not positive, or larger than the box", "compute it anew", "the box's"),
     "bad_iscrowd": Kind(_W, "iscrowd is missing or neither 0 nor 1", "add it; 0 for single objects", "written"),
+    "bad_label_line": Kind(_E, "line of a label file is no box", "correct the line", _DROP_BOX),
+    "value_outside": Kind(_W, "YOLO value is outside 0 to 1", "divide by the image's sides", "clipped or left out"),
+    "boxes_in_pixels": Kind(_E, "most YOLO boxes are in pixels", "divide them by the image's sides"),
+    "missing_labels": Kind(
+        _W, "image has no label file and counts as one without objects", "add it; empty where there is no object",
+        "an image without objects",
+    ),
+    "no_label_files": Kind(_E, "no image of the split has a label file", "put the labels where the detail says"),
+    "shared_label_file": Kind(_E, "two images share a label file", "rename one image", "the second is left out"),
     "missing_xml": Kind(_E, "listed image has no annotation file", "add the XML or drop the name", _DROP_IMAGE),
     "bad_xml": Kind(_E, "annotation file is no XML", "write it anew", _DROP_IMAGE),
     # Categories.
+    "class_count_differs": Kind(_E, "nc is not the number of names", "correct one of the two", "the names count"),
     "no_categories": Kind(_E, "no categories", "add the classes"),
     "bad_category_id": Kind(_E, "category id is missing or no whole number", "number them", "renumbered"),
     "repeated_category_id": Kind(_E, "category id occurs twice", "give each its own", "the first is kept"),

@@ -3,7 +3,6 @@
 Whether it is whole is asked of `lowres.data.images`, as packing does; nothing over `max_pixels` is ever decoded.
 """
 
-import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image
 
-from lowres.data.doctor.looks import Looks, looks_of
+from lowres.data.doctor.looks import Looks, looks_of, pixel_digest
 from lowres.data.images import READABLE, BadImageError, checked_pixels, read_header
 
 MAX_FILE_BYTES = 100_000_000
@@ -68,8 +67,7 @@ def inspect_image(encoded: bytes, *, name: str, min_side_px: int, max_pixels: fl
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in _SUFFIXES.get(kind, (f".{kind.lower()}", ".pgm" if kind == "PPM" else "")):
         faults.append(("wrong_suffix", f"{kind} in a file named {suffix or 'without suffix'}"))
-    digest = hashlib.blake2b(pixels.data, digest_size=16, key=f"{width}x{height}".encode()).digest()
-    return ImageFacts((width, height), tuple(faults), orientation, digest, looks_of(pixels))
+    return ImageFacts((width, height), tuple(faults), orientation, pixel_digest(pixels), looks_of(pixels))
 
 
 def _traits(encoded: bytes) -> tuple[list[tuple[str, str]], int]:

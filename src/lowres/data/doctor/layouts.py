@@ -1,147 +1,93 @@
-"""What lies in a folder: COCO, VOC, TT100K, class folders, label masks, or pictures alone; and why we think so.
+"""What lies in a folder or archive, recognised by the code of `kind: auto`; `find_layout` is the one way in.
 
-`find_layout` is the one way in.
+What `kind: auto` refuses, the doctor still examines as far as it can (`loose_layouts`), and says with what words it is
+refused. Two layouts in one place are refused here, too.
 """
 
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lowres.data.doctor.coco_reading import read_coco
-from lowres.data.doctor.findings import Finding
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout, LooseSplit
-from lowres.data.doctor.picture_folders import picture_layout
+from lowres.data.doctor.loose_layouts import layout_of_file, loose_layout
+from lowres.data.doctor.picture_folders import class_folder_layout
 from lowres.data.doctor.tt100k_reading import read_tt100k
 from lowres.data.doctor.voc_reading import read_voc
+from lowres.data.doctor.yolo_reading import read_yolo
+from lowres.data.recognise import Recognised, SeveralLayoutsError, recognise
+from lowres.data.recognised import ARCHIVES
 from lowres.data.text_files import read_json_object
+from lowres.data.yolo import read_data_yaml
 
-_OTHER_JSON = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")  # beside COCO's instances
-_ENOUGH = 50  # file names that are looked up to tell whose folder it is
+_NAMES = {"coco": "COCO", "voc": "VOC", "yolo": "YOLO", "tt100k": "TT100K"}
 
 
 def find_layout(path: Path) -> Layout:
-    """The data set in a folder, or of one annotation file and what lies beside it.
+    """The data set in a folder or archive, or of one annotation file and what lies beside it.
 
     Raises:
-        ValueError: there is no such path, or nothing in it that could be a data set.
+        ValueError: there is no such path, nothing in it that could be a data set, or more than one.
     """
     if not path.exists():
-        raise ValueError(f"{path}: no such file or folder; give the folder of a data set")
-    root = path if path.is_dir() else path.parent
-    annotations = _json_layout(root, [path] if path.is_file() else _json_files(root))
-    if annotations is not None:
-        return annotations
-    if path.is_file():
-        raise ValueError(f"{path}: no annotation file that is known (COCO or TT100K JSON); give the data set's folder")
-    if (root / "Annotations").is_dir() and (root / "JPEGImages").is_dir():
-        return _voc(root)
-    inner = [entry for entry in sorted(root.iterdir()) if entry.is_dir() and (entry / "Annotations").is_dir()]
-    if len(inner) == 1:
-        return find_layout(inner[0])
-    return picture_layout(root)
+        raise ValueError(f"{path}: no such file or folder; give the folder or archive of a data set")
+    if path.is_file() and path.suffix.lower() not in ARCHIVES:
+        return layout_of_file(path)
+    try:
+        found = recognise(path)
+    except SeveralLayoutsError:
+        raise
+    except ValueError as error:
+        return loose_layout(path, refusal=str(error))
+    kind, root = found.settings["kind"], Path(found.settings["root"])
+    if kind == "class_folders":
+        return class_folder_layout(root)
+    return Layout(_NAMES[kind], _why(path, found), path, _READERS[kind](root, found.settings))
 
 
-def _json_files(root: Path) -> list[Path]:
-    folders = [root, *sorted(entry for entry in root.iterdir() if entry.is_dir())]
-    files = [file for folder in folders for file in sorted(folder.glob("*.json"))]
-    return [file for file in files if not file.name.startswith((".", *_OTHER_JSON))]
+def _why(path: Path, found: Recognised) -> str:
+    root = Path(found.settings["root"])
+    return found.why if root == path else f"in {root.name}: {found.why}"
 
 
-def _json_layout(root: Path, files: list[Path]) -> Layout | None:
-    splits: list[LooseSplit] = []
-    broken: list[Finding] = []
-    unknown: list[Finding] = []  # JSON that may be anything, as long as other files are annotations
-    kinds: dict[str, str] = {}
+def _coco(root: Path, settings: Mapping[str, Any]) -> list[LooseSplit]:
+    splits = []
     listings: dict[Path, Listing] = {}
-    for file in files:
-        try:
-            document = read_json_object(file)
-        except (ValueError, OSError) as error:
-            (broken if _is_meant(file) else unknown).append(
-                Finding("unreadable_annotations", _split_name(file, root), file.name, str(error))
-            )
+    for name, part in settings.items():
+        if name not in ("train", "val", "test") or part is None:
             continue
-        if "imgs" in document:
-            names = [entry.get("path") for entry in _values(document["imgs"])]
-            found = _images_of("", names, file.parent, root, listings, broken)
-            splits += read_tt100k(document, origin=file, files=found)
-            kinds["TT100K"] = f"{file.name} has 'types' and 'imgs'"
-        elif len({"images", "annotations", "categories"} & set(document)) >= 2:
-            name = _split_name(file, root)
-            names = [entry.get("file_name") for entry in _values(document.get("images"))]
-            found = _images_of(name, names, file.parent, root, listings, broken)
-            splits.append(read_coco(document, name=name, origin=file, files=found))
-            kinds["COCO"] = f"{file.name} has 'images', 'annotations', 'categories'"
-    if not splits:
-        broken += unknown
-    if not splits and not broken:
-        return None
-    why = "; ".join(kinds.values()) or "JSON files that cannot be read, and no others"
-    return Layout(" and ".join(kinds) or "unknown", why, root, splits, findings=broken)
+        images, annotations = root / part["images"], root / part["annotations"]
+        if images not in listings:
+            listings[images] = Listing(images)
+        document = read_json_object(annotations)
+        splits.append(read_coco(document, name=name, origin=annotations, files=listings[images]))
+    return splits
 
 
-def _is_meant(file: Path) -> bool:
-    """Whether a name says that the file holds annotations."""
-    return file.parent.name == "annotations" or any(word in file.name for word in ("instances", "annotation", "coco"))
+def _voc(root: Path, settings: Mapping[str, Any]) -> list[LooseSplit]:
+    parts = {name: settings[name] for name in ("train", "val", "test")}
+    lists = {name: f"{settings['prefix']}{part['ids']}" for name, part in parts.items() if part is not None}
+    return read_voc(Listing(root), prefix=settings["prefix"], lists=lists)
 
 
-def _values(section: object) -> list[dict[str, Any]]:
-    entries = section.values() if isinstance(section, dict) else section if isinstance(section, list) else ()
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _split_name(file: Path, root: Path) -> str:
-    stem = file.stem.removeprefix("instances_")
-    generic = stem.startswith(("_annotations", "annotations", "instances", "labels", "_annotation"))
-    return file.parent.name if generic and file.parent not in (root, root / "annotations") else stem
-
-
-def _images_of(
-    split: str, names: Sequence[object], beside: Path, root: Path, listings: dict[Path, Listing], broken: list[Finding]
-) -> Listing | None:
-    """The place that holds the first file names; None where no place has any of them."""
-    wanted = [name for name in names if isinstance(name, str)][:_ENOUGH]
-    places = [
-        base / part
-        for base in dict.fromkeys((root, root / "images", beside, root / split))
-        for part in dict.fromkeys((split, f"{split}.tar", "images", "images.tar", f"images/{split}", ""))
-    ]
-    best: tuple[int, Listing | None] = (0, None)
-    for place in dict.fromkeys(places):
-        if not place.exists():
-            continue
-        if place not in listings:
-            try:
-                listings[place] = Listing(place)
-            except (ValueError, OSError) as error:
-                broken.append(Finding("unreadable_archive", split or "all", place.name, str(error)))
-                continue
-        found = sum(listings[place].full_name(name) is not None for name in wanted)
-        if found > best[0]:
-            best = (found, listings[place])
-        if found == len(wanted) or (found and place.name in (split, f"{split}.tar")):
-            break
-    return best[1]
-
-
-def _voc(root: Path) -> Layout:
+def _yolo(root: Path, settings: Mapping[str, Any]) -> list[LooseSplit]:
     files = Listing(root)
-    lists = sorted((root / "ImageSets" / "Main").glob("*.txt"))
-    named = {file.stem: _names(file) for file in lists}
-    # CLASS_train.txt lists say which images show the class; trainval is train and val together.
-    whole = {name: stems for name, stems in named.items() if "_" not in name}
-    if {"train", "val", "trainval"} <= set(whole):
-        del whole["trainval"]
-    if not whole:
-        whole = {"all": sorted(path.stem for path in (root / "Annotations").glob("*.xml"))}
-    classes: list[str] = []
-    splits = [read_voc(root, name=name, names=stems, files=files, classes=classes) for name, stems in whole.items()]
-    for split in splits:
-        split.categories = list(classes)
-    return Layout("VOC", f"{root.name} has Annotations and JPEGImages; the splits are its lists", root, splits)
+    document = read_data_yaml(files.files, settings["file"], settings["file"])
+    return read_yolo(document, file=settings["file"], files=files)
 
 
-def _names(file: Path) -> list[str]:
-    lines = file.read_bytes().decode("utf-8", "replace").splitlines()
-    return [PurePosixPath(line.split()[0]).as_posix() for line in lines if line.strip()]
+def _tt100k(root: Path, settings: Mapping[str, Any]) -> list[LooseSplit]:
+    origin, files = root / settings["annotations"], Listing(root)
+    document = read_json_object(origin)
+    paths = [image.get("path") for image in document["imgs"].values() if isinstance(image, dict)]
+    present = any(isinstance(path, str) and files.full_name(path) for path in paths)
+    return read_tt100k(document, origin=origin, files=files if present else None)
+
+
+_READERS: dict[str, Callable[[Path, Mapping[str, Any]], list[LooseSplit]]] = {
+    "coco": _coco,
+    "voc": _voc,
+    "yolo": _yolo,
+    "tt100k": _tt100k,
+}

@@ -1,9 +1,16 @@
-"""The files of an image folder or tar by name and size, and what is odd about the archive. Nothing is extracted."""
+"""The files of an image folder, tar or zip by name and size, and what is odd about the archive. Nothing is extracted.
+
+`lowres.data.image_archives` refuses an archive that could mislead whoever unpacks it. Here the members that are to
+blame are named, and the others can be read.
+"""
 
 import os
 import tarfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from lowres.data.image_archives import is_regular
 from lowres.data.image_files import open_images
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2"))
@@ -13,26 +20,26 @@ class Listing:
     """Named files with their sizes in bytes. `faults` holds (kind, place, detail) of what is odd about them.
 
     Raises:
-        ValueError: the path is neither a folder nor an uncompressed tar that can be read.
+        ValueError: the path is neither a folder nor an archive that can be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.faults: list[tuple[str, str, str]] = []
-        self._files = open_images(path)
-        self.sizes = _folder(path) if path.is_dir() else self._tar(path)
-        self._full: dict[str, str | None] = {}  # as in ImageTar: a tail of a name, None where two members share it
+        left_out: set[str] = set()
+        if path.is_dir():
+            self.sizes = _folder(path)
+            self._name_clashes()
+        else:
+            self.sizes = self._archive(left_out)
+        self.files = open_images(path, leave_out=left_out)
+        self._full: dict[str, str | None] = {}  # as in MemberIndex: a tail of a name, None where two members share it
         for name in self.sizes if path.is_file() else ():
             parts = PurePosixPath(name).parts
             for start in range(1, len(parts)):
                 tail = "/".join(parts[start:])
                 self._full[tail] = None if tail in self._full else name
         self._full.update((name, name) for name in self.sizes)
-        lower: dict[str, str] = {}
-        for name in self.sizes:
-            other = lower.setdefault(name.casefold(), name)
-            if other != name:
-                self.faults.append(("case_clash", f"{path.name}: {name}", f"beside {other}"))
 
     def full_name(self, name: str) -> str | None:
         """The listed name behind a name, or behind the tail of one member's name in a tar; None where there is none."""
@@ -48,24 +55,60 @@ class Listing:
 
     def read(self, name: str) -> bytes:
         """The file's bytes; ValueError or OSError where it cannot be read."""
-        return self._files.read(name)
+        return self.files.read(name)
 
-    def _tar(self, path: Path) -> dict[str, int]:
+    def _name_clashes(self) -> None:
+        lower: dict[str, str] = {}
+        for name in self.sizes:
+            other = lower.setdefault(name.casefold(), name)
+            if other != name:
+                self.faults.append(("case_clash", f"{self.path.name}: {name}", f"beside {other}"))
+
+    def _archive(self, left_out: set[str]) -> dict[str, int]:
+        """Sizes of the members that can be read; the names of the others go to `left_out`."""
         sizes: dict[str, int] = {}
+        lower: dict[str, str] = {}
+        for written, size, what in _members(self.path):
+            place, name = f"{self.path.name}: {written}", str(PurePosixPath(written))
+            parts = written.replace("\\", "/").split("/")
+            if not parts[0] or ".." in parts or ":" in parts[0] or "\0" in written:
+                self.faults.append(("archive_escape", place, "an absolute name, or one with '..'"))
+            elif what:
+                self.faults.append(("archive_odd_member", place, f"a {what}"))
+                continue
+            elif name in sizes:
+                self.faults.append(("archive_repeated_member", place, ""))
+            elif lower.setdefault(name.casefold(), name) != name:
+                self.faults.append(("archive_case_clash", place, f"beside {lower[name.casefold()]}"))
+            else:
+                sizes[name] = size
+                continue
+            left_out.add(written)
+        repeated = {str(PurePosixPath(name)) for name in left_out}
+        return {name: size for name, size in sizes.items() if name not in repeated}
+
+
+def _members(path: Path) -> Iterator[tuple[str, int, str]]:
+    """Name as written, size, and what it is if it is no file; folders are passed over.
+
+    Raises:
+        ValueError: no archive that can be read.
+    """
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as packed:
+                for info in packed.infolist():
+                    if not info.is_dir():
+                        yield info.filename, info.file_size, "" if is_regular(info) else "link or device"
+            return
         with tarfile.open(path, "r:") as tar:
             for member in tar:
-                place = f"{path.name}: {member.name}"
-                if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
-                    self.faults.append(("archive_escape", place, "an absolute name, or one with '..'"))
-                elif not (member.isreg() or member.isdir()):
-                    what = "link" if member.issym() or member.islnk() else "device or pipe"
-                    self.faults.append(("archive_odd_member", place, f"a {what}"))
-                elif member.isreg():
-                    name = str(PurePosixPath(member.name))
-                    if name in sizes:
-                        self.faults.append(("archive_repeated_member", place, "the last one is read"))
-                    sizes[name] = member.size
-        return sizes
+                if not member.isdir():
+                    link = member.issym() or member.islnk()
+                    odd = "link" if link else "" if member.isreg() else "device or pipe"
+                    yield member.name, member.size, odd
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        raise ValueError(f"{path}: cannot be read as an uncompressed tar or a zip ({error})") from error
 
 
 def _folder(path: Path) -> dict[str, int]:

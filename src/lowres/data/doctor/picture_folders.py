@@ -13,38 +13,61 @@ from lowres.data.doctor.findings import Finding
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout, LooseImage, LooseObject, LooseSplit
 from lowres.data.images import BadImageError, read_header
+from lowres.data.recognise_others import labelled_kinds
 
 _FEW_LABELS = 64
 _LOOKED_AT = 3
 
 
-def picture_layout(root: Path) -> Layout:
-    """What a folder of pictures is, if it is no detection data set.
+def picture_layout(files: Listing, *, refusal: str) -> Layout:
+    """What a folder or archive of pictures is that is no detection data set; `refusal` is what `kind: auto` says of it.
 
     Raises:
-        ValueError: it holds no picture.
+        ValueError: it holds no picture, and nothing else that is known.
     """
-    files = Listing(root)
-    by_folder: dict[str, list[str]] = defaultdict(list)
-    for name in files.images():
-        by_folder[str(PurePosixPath(name).parent)].append(name)
+    root, reason = files.path, refusal.removeprefix(f"{files.path}: ")
+    by_folder = _by_folder(files)
+    kinds = labelled_kinds(files.sizes)
+    if kinds:
+        file, kind = kinds[0]
+        detail = f"{file} is of kind {kind}, a classification data set"
+        told = f"set data.source.kind: {kind} with num_val and seed"
+        layout = _plain(kind, detail, files, by_folder)
+        layout.findings = [Finding("labelled_images", "all", root.name, f"{detail}: {told}")]
+        return layout
     if not by_folder:
-        raise ValueError(f"{root}: neither annotations nor pictures; give the folder of a data set")
+        raise ValueError(f"{root}: neither annotations nor pictures: {reason}")
     masks = {folder for folder, names in by_folder.items() if _are_masks(files, names)}
     pictures = {folder: names for folder, names in by_folder.items() if folder not in masks}
     if masks and pictures:
         detail = f"{_listed(masks)} hold label masks for {_listed(pictures)}: a segmentation data set"
-        return _plain("label masks", detail, root, files, pictures)
+        return _plain("label masks", detail, files, pictures)
     depth_two = {folder for folder in pictures if len(PurePosixPath(folder).parts) == 2}
     splits = {PurePosixPath(folder).parts[0] for folder in depth_two}
     if depth_two == set(pictures) and splits and splits <= {"train", "val", "test", "valid", "validation"}:
-        return _classes(root, files, pictures, sorted(splits))
-    return _plain(
-        "pictures", f"{sum(map(len, by_folder.values()))} pictures and no annotations", root, files, by_folder
-    )
+        layout = _classes(files, pictures, sorted(splits))
+        layout.findings.append(Finding("not_recognised", "all", root.name, reason))
+        return layout
+    detail = f"{sum(map(len, by_folder.values()))} pictures and no annotations ({reason[:300]})"
+    return _plain("pictures", detail, files, by_folder)
 
 
-def _plain(kind: str, detail: str, root: Path, files: Listing, folders: dict[str, list[str]]) -> Layout:
+def class_folder_layout(root: Path) -> Layout:
+    """A folder per split, in it one per class, as `kind: auto` has recognised it."""
+    files = Listing(root)
+    folders = {name: names for name, names in _by_folder(files).items() if name.count("/") == 1}
+    return _classes(files, folders, sorted({folder.split("/")[0] for folder in folders}))
+
+
+def _by_folder(files: Listing) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in files.images():
+        found[str(PurePosixPath(name).parent)].append(name)
+    return found
+
+
+def _plain(kind: str, detail: str, files: Listing, folders: dict[str, list[str]]) -> Layout:
+    root = files.path
     splits = []
     for folder, names in sorted(folders.items()):
         images = [LooseImage(name, name, None) for name in names]
@@ -53,7 +76,8 @@ def _plain(kind: str, detail: str, root: Path, files: Listing, folders: dict[str
     return Layout(kind, detail, root, splits, detection=False, findings=found)
 
 
-def _classes(root: Path, files: Listing, folders: dict[str, list[str]], splits: list[str]) -> Layout:
+def _classes(files: Listing, folders: dict[str, list[str]], splits: list[str]) -> Layout:
+    root = files.path
     names = sorted({PurePosixPath(folder).name for folder in folders})
     found = []
     for split in splits:

@@ -5,22 +5,47 @@ from xml.etree import ElementTree as ET
 
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import LooseImage, LooseObject, LooseSplit
+from lowres.data.tt100k_values import CORNERS
 
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+def voc_lists(files: Listing, prefix: str) -> dict[str, str]:
+    """Lists of image names by split: those that are there, without trainval where train and val are."""
+    folder = f"{prefix}ImageSets/Main/"
+    # CLASS_train.txt lists say which images show the class.
+    names = [name for name in files.sizes if name.startswith(folder) and name.endswith(".txt")]
+    lists = {Path(name).stem: name for name in names if "_" not in Path(name).stem}
+    if {"train", "val", "trainval"} <= set(lists):
+        del lists["trainval"]
+    return lists
 
 
-def read_voc(root: Path, *, name: str, names: list[str], files: Listing, classes: list[str]) -> LooseSplit:
-    """One split: the listed names; `classes` grows by what is met, so that all splits share one list."""
-    split = LooseSplit(name, f"{root.name}/ImageSets/Main/{name}.txt", [], [], files, [])
+def read_voc(files: Listing, *, prefix: str, lists: dict[str, str | None]) -> list[LooseSplit]:
+    """A split for each list, of all images that have an XML where it is None; all share one list of classes."""
+    classes: list[str] = []
+    splits = [_split(files, prefix, name, file, classes) for name, file in lists.items()]
+    for split in splits:
+        split.categories = list(classes)
+    return splits
+
+
+def _split(files: Listing, prefix: str, name: str, file: str | None, classes: list[str]) -> LooseSplit:
+    split = LooseSplit(name, file or f"{prefix}Annotations", [], [], files, [])
+    annotations = f"{prefix}Annotations/"
+    names = [Path(xml).stem for xml in files.sizes if xml.startswith(annotations) and xml.endswith(".xml")]
+    if file is not None:
+        try:
+            lines = files.read(file).decode("utf-8", "replace").splitlines()
+        except (ValueError, OSError) as error:
+            split.found("unreadable_annotations", file, str(error))
+            return split
+        names = [line.split()[0] for line in lines if line.strip()]
     if not names:
         split.found("no_images_listed", split.origin, "an empty list")
     seen: set[str] = set()
-    by_stem = {Path(file).stem: file for file in files.images() if file.startswith("JPEGImages/")}
     for stem in names:
         index = len(split.images)
-        image = LooseImage(
-            by_stem.get(stem, f"JPEGImages/{stem}.jpg"), by_stem.get(stem, f"JPEGImages/{stem}.jpg"), None
-        )
+        key = f"{prefix}JPEGImages/{stem}.jpg"
+        image = LooseImage(key, key, None)
         split.images.append(image)
         if stem in seen or "/" in stem or ".." in stem:
             kind = "repeated_file_name" if stem in seen else "escaping_file_name"
@@ -28,7 +53,7 @@ def read_voc(root: Path, *, name: str, names: list[str], files: Listing, classes
             image.usable, image.key = False, None
             continue
         seen.add(stem)
-        place = f"Annotations/{stem}.xml"
+        place = f"{annotations}{stem}.xml"
         try:
             tree = ET.fromstring(files.read(place))
         except (OSError, ValueError) as error:
@@ -41,7 +66,6 @@ def read_voc(root: Path, *, name: str, names: list[str], files: Listing, classes
             continue
         image.stated_wh_px = _stated(split, tree, place, index)
         _objects(split, image, tree, place, index, classes)
-    split.categories = list(classes)
     return split
 
 
@@ -67,7 +91,7 @@ def _objects(
             split.found("unknown_category", where, "no name", index)
         elif label not in classes:
             classes.append(label)
-        texts = [entry.findtext(f"bndbox/{key}") for key in _CORNERS]
+        texts = [entry.findtext(f"bndbox/{key}") for key in CORNERS]
         box = None
         try:
             left, top, right, bottom = (float(text or "") for text in texts)

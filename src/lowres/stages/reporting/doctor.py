@@ -64,7 +64,7 @@ def doctor_html(examination: Examination) -> str:
         provenance={
             "data": str(layout.root),
             "recognised by": layout.why,
-            "images read": f"{examination.num_read} in {examination.seconds:.1f} s",
+            "images read": f"{examination.num_read} in {examination.seconds:.1f} s" if examination.num_read else "none",
         },
     )
     return render_doctor_page(facts)

@@ -1,0 +1,102 @@
+"""prepare against every planted fault of the doctor's corpus: none reaches training."""
+
+import json
+
+import pytest
+from tests.data.doctor.corpus import COPIES, FAULTS, Planted, encoded, picture
+
+from lowres.config.data import Data
+from lowres.data.doctor.findings import KINDS, Severity
+from lowres.stages import prepare
+
+INPUT = {"short_side_px": 64, "long_side_px": 64, "stretch": False, "canvas_multiple_px": 32}
+
+
+def data_of(**source):
+    return Data(source=source, input=INPUT, max_bad_fraction=0.5, min_side_px=1, shard_mb=1)
+
+
+def coco(root):
+    """The settings that one would write by hand: `kind: auto` refuses some faults before they are read."""
+    tar = (root / "images/train.tar").exists()
+    places = {"train": "images/train.tar" if tar else "images/train", "val": "images/val"}
+    splits = {
+        split: {"images": place, "annotations": f"annotations/instances_{split}.json"}
+        for split, place in places.items()
+    }
+    return data_of(kind="coco", root=str(root), test=None, **splits)
+
+
+def packed(folder):
+    """What training would see: by split, file names and boxes with their classes."""
+    seen = {}
+    for split in ("train", "val"):
+        document = json.loads((folder / split / "annotations.json").read_text())
+        names = {image["id"]: image["file_name"] for image in document["images"]}
+        boxes = [(names[entry["image_id"]], entry["category_id"], entry["bbox"]) for entry in document["annotations"]]
+        seen[split] = (sorted(names.values()), sorted(boxes))
+    return seen
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sound")
+    prepare.run(coco(Planted(folder / "data").write()), out_data=folder / "packed")
+    return packed(folder / "packed")
+
+
+def planted(fault, root):
+    data = Planted(root)
+    kind, _ = FAULTS[fault](data)
+    return data.write(), kind
+
+
+def outcome(root, out):
+    """What training would see, or the message with which the data set is refused."""
+    try:
+        prepare.run(coco(root), out_data=out)
+    except ValueError as error:
+        return str(error)
+    return packed(out)
+
+
+def test_no_planted_error_reaches_training(sound, tmp_path):
+    """Copies across splits are packed, with a warning: see below."""
+    refused, left_out = [], []
+    for number, fault in enumerate(FAULTS):
+        root, kind = planted(fault, tmp_path / f"{number}")
+        if KINDS[kind].severity is not Severity.ERROR or kind == "duplicate_across":
+            continue
+        out = tmp_path / f"packed{number}"
+        got = outcome(root, out)
+        if isinstance(got, str):
+            assert "\n" not in got, fault
+            assert not out.exists(), fault
+            refused.append(fault)
+        else:
+            assert got == sound, fault
+            left_out.append(fault)
+    assert len(refused) > 20
+    assert len(left_out) > 20
+
+
+def test_copies_across_splits_are_warned_of_in_one_line_and_counted(tmp_path, capsys):
+    data = Planted(tmp_path / "data")
+    COPIES["same pixels as bmp"](data)
+    prepare.run(coco(data.write()), out_data=tmp_path / "packed")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    told = "train and val 1 exactly, 0 nearly (first: copy.bmp is val1.png)"
+    assert lines == [f"warning: splits share images, which makes measured accuracy untrue: {told}"]
+    check = json.loads((tmp_path / "packed/check.json").read_text())
+    assert check["train"]["duplicates"]["across"]["val"]["first"] == [["copy.bmp", "val1.png"]]
+    assert "duplicates" not in check["test"]  # it is val under another name
+
+
+def test_labelled_images_are_looked_at_for_copies_too(tmp_path):
+    for place, seed in {"train/cat/1": 1, "train/dog/2": 2, "val/cat/3": 1, "val/dog/4": 4}.items():
+        path = tmp_path / f"data/{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(picture(seed)))
+    prepare.run(data_of(kind="auto", root=str(tmp_path / "data")), out_data=tmp_path / "packed")
+    check = json.loads((tmp_path / "packed/check.json").read_text())
+    assert check["val"]["duplicates"]["across"]["train"]["first"] == [["cat/3.png", "cat/1.png"]]
