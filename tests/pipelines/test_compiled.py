@@ -17,7 +17,9 @@ from tests.pipelines.spec import documents  # noqa: E402
 GOLDEN = sorted(FOLDER.glob("*.yaml"))
 EACH = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 CANARY = "canary-5f3a"
-COMPILE = "import sys; from pathlib import Path; from pipelines.golden import write_golden; write_golden(pathlib.Path(sys.argv[1]))"
+COMPILE = (
+    "import sys; from pathlib import Path; from pipelines.golden import write_golden; write_golden(Path(sys.argv[1]))"
+)
 
 
 def test_the_repository_holds_what_compiles_now(tmp_path):

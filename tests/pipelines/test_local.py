@@ -1,6 +1,8 @@
-"""The whole pipeline through `kfp.local`: once with a step that fails, then to the end."""
+"""The whole pipeline through `kfp.local`: once with a step that fails, then to the end.
 
-import re
+Each step is a process that imports torch and transformers, so only the first one fails here; `make kubeflow-fail` lets each
+fail in turn and goes on from checkpoints, `make kubeflow-local` compares the weights with those of the stages alone.
+"""
 
 import pytest
 
@@ -9,7 +11,6 @@ from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_
 from tests.stages.small import small_params, write_params
 from tests.steps.webhook import listening
 
-from lowres import cli
 from lowres.models.artifact import sha256_of
 
 CANARY = "canary-5f3a"
@@ -17,12 +18,12 @@ CANARY = "canary-5f3a"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Folder, messages to the webhook, and the two processes: teacher fails after its training; run again, all is well."""
+    """Folder, messages to the webhook, and the two processes: prepare fails after its work; run again, all is well."""
     folder = tmp_path_factory.mktemp("run")
     write_params(folder / "params.yaml", small_params())
     with listening() as (address, told):
         secrets = {"LOWRES_WEBHOOK": address, "AWS_SECRET_ACCESS_KEY": CANARY}
-        failed = run_pipeline(folder, plant_in="teacher", **secrets)
+        failed = run_pipeline(folder, plant_in="prepare", **secrets)
         done = run_pipeline(folder, **secrets)
     return folder, told, failed, done
 
@@ -31,8 +32,8 @@ def test_a_step_that_fails_fails_the_run_with_its_own_line(runs):
     _, _, failed, _ = runs
     assert failed.returncode == 2
     lines = [line.strip() for line in failed.stdout.splitlines()]
-    assert "error: planted in teacher" in lines
-    assert lines[-1] == "error: the pipeline failed: planted in teacher"
+    assert "error: planted in prepare" in lines
+    assert lines[-1] == "error: the pipeline failed: planted in prepare"
     assert "Traceback" not in failed.stdout
 
 
@@ -40,10 +41,6 @@ def test_the_webhook_is_told_how_each_run_ended(runs):
     _, told, _, done = runs
     assert done.returncode == 0, done.stdout
     assert [message["state"] for message in told] == ["FAILED", "SUCCEEDED"]
-
-
-def test_the_run_after_the_failure_goes_on_from_the_checkpoint(runs):
-    assert re.search(r"teacher.*goes on from", runs[3].stdout)
 
 
 def test_every_artifact_is_there_and_says_where_it_comes_from(runs):
@@ -74,11 +71,3 @@ def test_no_secret_of_the_environment_is_in_a_log_or_an_output(runs):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 50
     assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
-
-
-def test_the_stages_without_the_pipeline_give_the_same_student(runs, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for stage in (cli.prepare, cli.teacher, cli.downsampler, cli.distill):
-        stage(runs[0] / "params.yaml")
-    student, _ = artifacts_of(newest_run(runs[0]))["distill", "model"]
-    assert sha256_of(tmp_path / "outputs/student/model.safetensors") == sha256_of(student / "model.safetensors")
