@@ -106,6 +106,9 @@ def all_arms() -> list[Arm]:
         arms.append(Arm("long", "bicubic-none", seed, kind="bicubic", terms="none", **longer))
         for terms in ("none", "feature-strong"):
             arms.append(Arm("long", f"learned-{terms}-skip", seed, terms=terms, skip="bicubic", **longer))
+        for terms in ("none", "feature-strong"):
+            wide: dict[str, Any] = {"skip": "bicubic", "hidden_channels": 48}
+            arms.append(Arm("long", f"learned-{terms}-skip-wide", seed, terms=terms, **wide, **longer))
         arms.append(Arm("long", "learned-feature-strong", seed, terms="feature-strong", **longer))
         arms.append(Arm("long", "bicubic-feature-strong", seed, kind="bicubic", terms="feature-strong", **longer))
     # Can the module be made to gain more? On the validation split, one seed.

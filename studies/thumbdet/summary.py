@@ -64,6 +64,10 @@ QUESTIONS = {
         "long: learned-feature-strong-skip",
         "long: learned-feature-strong",
     ),
+    "longer-trained teacher, 1,000 steps: 48 hidden channels added to bicubic, features at 5, against plain bicubic": (
+        "long: learned-feature-strong-skip-wide",
+        "long: bicubic-none",
+    ),
     "4x instead of a narrow detector on 2x, both from scratch": ("equal: 4x-scratch", "equal: 2x-narrow-scratch"),
     "4x, distilled, instead of a narrow detector on 2x trained twice as long": (
         "main: learned-best",
