@@ -70,6 +70,11 @@ def test_the_experiment_in_force_parses():
         ("downsampler.train", None, "train and terms go together"),
         ("teacher.train.epochs", 3.0, "give either steps or epochs"),
         ("teacher.model.pretrained", "somewhere", "give either family or pretrained"),
+        (
+            "teacher.train.optimiser.groups",
+            [{"match": "(", "lr_factor": 1}],
+            "groups.0.match: not a regular expression",
+        ),
     ],
 )
 def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):
