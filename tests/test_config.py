@@ -75,6 +75,8 @@ def test_the_experiment_in_force_parses():
             [{"match": "(", "lr_factor": 1}],
             "groups.0.match: not a regular expression",
         ),
+        ("data.input.canvas_multiple_px", 6, "params: data.input.canvas_multiple_px: 6 is no multiple"),
+        ("downsampler.terms", {}, "params: downsampler: train and terms go together"),
     ],
 )
 def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):

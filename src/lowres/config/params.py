@@ -151,13 +151,20 @@ def _line(fault: Any, values: Any) -> str:
 def _written(location: tuple[str | int, ...], values: Any) -> Iterator[str]:
     """The location as it stands in the file: without the names by which discriminated unions choose."""
     for depth, part in enumerate(location, start=1):
-        if isinstance(values, dict) and part not in values and depth < len(location):
+        is_tag = isinstance(values, dict) and part in (
+            values.get(name) for name in ("task", "kind", "name", "distance")
+        )
+        if isinstance(values, dict) and part not in values and (is_tag or depth < len(location)):
             continue
         yield str(part)
         if isinstance(values, dict):
             values = values.get(part)
         else:
             values = values[part] if isinstance(values, list) and isinstance(part, int) else None
+
+
+def _is_tag(part: str | int, values: dict[str, Any]) -> bool:
+    return part in [values.get(discriminator) for discriminator in ("task", "kind", "name", "distance")]
 
 
 def _keys_at(location: list[str]) -> list[str]:
