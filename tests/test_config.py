@@ -44,6 +44,21 @@ def test_every_preset_parses_and_says_what_it_is(path):
     assert path.read_text().startswith("# ")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("teacher.train.steps", "5"),
+        ("teacher.train.steps", True),
+        ("teacher.train.optimiser.lr", "1e-3"),
+        ("teacher.train.channels_last", "yes"),
+        ("baseline.train", 1),
+    ],
+)
+def test_a_value_of_another_type_is_not_bent_into_shape(values, key, value):
+    with pytest.raises(ValueError, match=f"{key}: Input should be a valid .*got "):
+        parse_params(changed(values, key, value))
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_have_no_yaml_anchors(path):
     # `dvc exp run -S` rewrites a shared anchor and stales stages that were not meant.

@@ -110,7 +110,8 @@ def load_params(path: Path) -> Params:
 def parse_params(values: dict[str, Any], *, origin: str = "params") -> Params:
     """Check plain values against the schema."""
     try:
-        return _PARAMS.validate_python(values)
+        # As JSON: of Python values, strict checking wants tuples and instances where YAML has lists and mappings.
+        return _PARAMS.validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         lines = [_line(fault, values) for fault in error.errors()]
         raise ValueError(f"{origin}: " + "; ".join(lines)) from error
