@@ -44,6 +44,21 @@ def test_every_preset_parses_and_says_what_it_is(path):
     assert path.read_text().startswith("# ")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("teacher.train.steps", "5"),
+        ("teacher.train.steps", True),
+        ("teacher.train.optimiser.lr", "1e-3"),
+        ("teacher.train.channels_last", "yes"),
+        ("baseline.train", 1),
+    ],
+)
+def test_a_value_of_another_type_is_not_bent_into_shape(values, key, value):
+    with pytest.raises(ValueError, match=f"{key}: Input should be a valid .*got "):
+        parse_params(changed(values, key, value))
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_have_no_yaml_anchors(path):
     # `dvc exp run -S` rewrites a shared anchor and stales stages that were not meant.
@@ -70,6 +85,13 @@ def test_the_experiment_in_force_parses():
         ("downsampler.train", None, "train and terms go together"),
         ("teacher.train.epochs", 3.0, "give either steps or epochs"),
         ("teacher.model.pretrained", "somewhere", "give either family or pretrained"),
+        (
+            "teacher.train.optimiser.groups",
+            [{"match": "(", "lr_factor": 1}],
+            "groups.0.match: not a regular expression",
+        ),
+        ("data.input.canvas_multiple_px", 6, "params: data.input.canvas_multiple_px: 6 is no multiple"),
+        ("downsampler.terms", {}, "params: downsampler: train and terms go together"),
     ],
 )
 def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):

@@ -30,6 +30,7 @@ def test_a_preset_builds_and_takes_a_step(name):
         ({"teacher.train.ema.decay": 1.0}, "ema.decay: Input should be less than 1"),
         ({"teacher.train.optimiser.lr": float("inf")}, "optimiser.lr: Input should be a finite number"),
         ({"distill.train_downsampler": False}, "matches no trainable parameter"),  # the preset has a group for it
+        ({"data.input.canvas_multiple_px": 4}, "no multiple of the detector's largest stride"),
         ({"distill.init": "nowhere"}, "nowhere: no trained model here"),
         (
             {

@@ -82,7 +82,7 @@ class Distill(Strict):
 
     `restore` is how the thumbnail is brought back to the network's size (section 2.2 of DFD). In the first
     `pretrain_fraction` of the steps the student learns from labels alone, with a schedule of that length; then, from
-    the weights that were best on the val split, under its teacher (section 2.1, "after getting pre-trained models").
+    the weights that were best on the val split, under its teacher (section 2.2, "after getting pre-trained models").
     """
 
     model: Model | None

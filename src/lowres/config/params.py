@@ -110,7 +110,8 @@ def load_params(path: Path) -> Params:
 def parse_params(values: dict[str, Any], *, origin: str = "params") -> Params:
     """Check plain values against the schema."""
     try:
-        return _PARAMS.validate_python(values)
+        # As JSON: of Python values, strict checking wants tuples and instances where YAML has lists and mappings.
+        return _PARAMS.validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         lines = [_line(fault, values) for fault in error.errors()]
         raise ValueError(f"{origin}: " + "; ".join(lines)) from error
@@ -151,13 +152,20 @@ def _line(fault: Any, values: Any) -> str:
 def _written(location: tuple[str | int, ...], values: Any) -> Iterator[str]:
     """The location as it stands in the file: without the names by which discriminated unions choose."""
     for depth, part in enumerate(location, start=1):
-        if isinstance(values, dict) and part not in values and depth < len(location):
+        is_tag = isinstance(values, dict) and part in (
+            values.get(name) for name in ("task", "kind", "name", "distance")
+        )
+        if isinstance(values, dict) and part not in values and (is_tag or depth < len(location)):
             continue
         yield str(part)
         if isinstance(values, dict):
             values = values.get(part)
         else:
             values = values[part] if isinstance(values, list) and isinstance(part, int) else None
+
+
+def _is_tag(part: str | int, values: dict[str, Any]) -> bool:
+    return part in [values.get(discriminator) for discriminator in ("task", "kind", "name", "distance")]
 
 
 def _keys_at(location: list[str]) -> list[str]:

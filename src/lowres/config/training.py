@@ -1,16 +1,25 @@
 """What every training needs, whatever the task: optimiser, schedule, averaging, length. Tasks add how they augment."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
 
 
 class Group(Strict):
     """A parameter group: names that match the pattern learn `lr_factor` times as fast."""
 
-    match: str
+    match: Annotated[str, AfterValidator(_compiles)]
     lr_factor: NotNegative
 
 

@@ -100,10 +100,16 @@ class DetrDetector(nn.Module):
         try:
             out = self.hf(pixel_values=self.normalise(pixels, mask), pixel_mask=mask.long(), labels=targets)
         except RuntimeError as error:
+            height, width = pixels.shape[2:]
+            if "Sizes of tensors must match" in str(error):
+                # A pyramid halves and doubles its maps, and joins those that should be alike.
+                raise ValueError(
+                    f"an input of {width} x {height} px is no multiple of the detector's largest stride; set "
+                    "data.input.canvas_multiple_px to that stride times downsampler.ratio, or a multiple of it"
+                ) from error
             if "selected index k out of range" not in str(error):
                 raise
             # Two-stage detectors take their queries from the positions of the feature maps.
-            height, width = pixels.shape[2:]
             raise ValueError(
                 f"an input of {width} x {height} px has fewer positions than the detector has queries; raise "
                 "data.input.canvas_multiple_px or lower num_queries in model.config"
