@@ -50,6 +50,8 @@ def benchmark(model: str | Path, encoded: list[bytes], *, repeats: int = 100) ->
 
 def find_images(pattern: str) -> list[Path]:
     """Files of a path, folder or glob, sorted; ValueError if there is none."""
+    if not pattern:
+        raise ValueError("images: nothing is named; give a file, a folder or a glob")
     path = Path(pattern)
     if path.is_file():
         return [path]

@@ -26,8 +26,8 @@ def list_presets() -> list[tuple[str, str]]:
 def preset_path(name: str) -> Path:
     """The file of a preset; ValueError names the nearest one."""
     path = presets_folder() / f"{name}.yaml"
-    if not path.is_file():
-        names = [known for known, _ in list_presets()]
+    names = [known for known, _ in list_presets()]
+    if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
         raise ValueError(f"preset {name!r}: no such preset; {hint}")

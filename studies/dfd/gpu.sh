@@ -16,7 +16,7 @@ status=0
 timeout --signal=TERM --kill-after=30 "${minutes}m" \
     "$python" -m studies.dfd.run --group full --data "$data" --jobs "${JOBS:-3}" || status=$?
 "$python" -m studies.dfd.summary || true
-if [ "$status" -eq 124 ]; then
+if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
     echo "stopped after $minutes minutes; the same command goes on from the checkpoints"
     exit 0
 fi

@@ -169,6 +169,9 @@ def finish(arm: Arm, root: str) -> None:
     """Run an arm in this process and write its result."""
     print(f"== {arm.key}", flush=True)
     result = run_arm(arm, root)
+    before = RESULTS / f"{arm.key}.json"
+    if arm.is_teacher and before.is_file() and json.loads(before.read_text())["model"] != result["model"]:
+        print(f"{before}: this machine trained another teacher; students of the two are not compared", flush=True)
     write_json(RESULTS / f"{arm.key}.json", result)
     if not arm.is_teacher:
         shutil.rmtree(WORK / arm.key / "model")  # a teacher stays: its students need it

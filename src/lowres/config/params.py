@@ -100,7 +100,7 @@ def load_params(path: Path) -> Params:
         raise ValueError(f"{path}: no such file; `lowres preset use thumbdet-demo` writes one")
     try:
         values = YAML(typ="safe").load(path.read_text())
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: a mapping of sections is expected")

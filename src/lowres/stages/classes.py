@@ -1,9 +1,19 @@
-"""A model and a data set must mean the same by a label."""
+"""A model must be of the task in force, and mean the same by a label as the data set."""
 
 from pathlib import Path
 
 from lowres.data.truth import class_names
 from lowres.models.artifact import ModelSpec
+
+
+def require_fit(spec: ModelSpec, folder: Path, *, task: str, split: Path) -> None:
+    """ValueError where the model in `folder` is of another task, or knows other classes than the split."""
+    if spec.task != task:
+        raise ValueError(
+            f"{folder}: a model for {spec.task}, params.yaml says task: {task}; train it anew (`dvc repro` runs what "
+            "is needed)"
+        )
+    require_same_classes(spec, folder, split)
 
 
 def require_same_classes(spec: ModelSpec, folder: Path, split: Path) -> None:

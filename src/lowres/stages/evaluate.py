@@ -13,7 +13,7 @@ from lowres.evaluation.drop_rate import drop_rate
 from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_model
 from lowres.models.assemble import ThumbnailModel
-from lowres.stages.classes import require_same_classes
+from lowres.stages.classes import require_fit
 from lowres.stages.cost import as_used, latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.measuring.kit import MeasuringKit
@@ -49,8 +49,8 @@ def run(
     teacher_model, teacher_spec = load_model(teacher)
     student_model, student_spec = load_model(student)
     split = data / evaluate.split
-    require_same_classes(teacher_spec, teacher, split)
-    require_same_classes(student_spec, student, split)
+    require_fit(teacher_spec, teacher, task=task_name, split=split)
+    require_fit(student_spec, student, task=task_name, split=split)
     bicubic = kit.fed_thumbnails(teacher_model, student=student_model)
     rows = [
         Row("teacher", "Teacher, full resolution", teacher_model, teacher),
@@ -58,7 +58,7 @@ def run(
     ]
     if (baseline / "config.json").is_file():
         baseline_model, baseline_spec = load_model(baseline)
-        require_same_classes(baseline_spec, baseline, split)
+        require_fit(baseline_spec, baseline, task=task_name, split=split)
         rows.append(Row("baseline", "Student without its teacher", baseline_model, baseline))
     rows.append(Row("student", "Student, thumbnails", student_model, student))
     with whole_folder(out_evaluation) as folder:

@@ -10,7 +10,7 @@ from lowres.config.params import Export
 from lowres.evaluation.cost import count_parameters
 from lowres.export.model_card import write_model_card
 from lowres.models.artifact import load_model
-from lowres.stages.classes import require_same_classes
+from lowres.stages.classes import require_fit
 from lowres.stages.exporting.card_facts import origin
 from lowres.stages.exporting.choose import exporting_kit_of
 from lowres.stages.outputs import read_json, whole_folder, write_json
@@ -32,12 +32,10 @@ def run(
     """Write model.onnx, the PyTorch weights and configuration, parity.json and the card; refuse a file that differs."""
     kit = exporting_kit_of(task_name)
     model, spec = load_model(student)
-    if spec.task != task_name:
-        raise ValueError(f"{student}: a model for {spec.task}, params.yaml says task: {task_name}; train it anew")
+    val = data / "val"
+    require_fit(spec, student, task=task_name, split=val)
     facts = provenance(params_file, data)
     details = read_json(evaluation / "details.json")
-    val = data / "val"
-    require_same_classes(spec, student, val)
     metadata = {
         "class_names": json.dumps(spec.class_names),
         "category_ids": json.dumps(spec.category_ids),

@@ -15,7 +15,7 @@ from lowres.models.artifact import load_model, save_model, sha256_of
 from lowres.models.assemble import ThumbnailModel
 from lowres.models.optimise import fold_batch_norm
 from lowres.stages.batches import choose_device
-from lowres.stages.classes import require_same_classes
+from lowres.stages.classes import require_fit
 from lowres.stages.downsampler import load_downsampler
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.outputs import whole_folder, write_json
@@ -44,7 +44,7 @@ def train_student(
     """
     kit = kit_of(task_name)
     teacher_model, teacher_spec = load_model(teacher)
-    require_same_classes(teacher_spec, teacher, data / "train")
+    require_fit(teacher_spec, teacher, task=task_name, split=data / "train")
     module, downsampler_spec = load_downsampler(downsampler)
     torch.manual_seed(distill.train.seed)
     model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module)

@@ -105,8 +105,12 @@ class DetectionKit:
         return TrainingData(len(dataset), batches)
 
     def validator(self, split: Path, sizing: Input, *, device: torch.device) -> Callable[[nn.Module], Metrics]:
-        """COCO's AP, and AP by size."""
+        """COCO's AP, and AP by size; ValueError where the split has no object."""
         truth = load_truth(split)
+        if not any((~image.iscrowd).any() for image in truth):
+            raise ValueError(
+                f"{split}: no image has an object, so no AP can choose the weights; give it a labelled split"
+            )
         names = DetectionDataset(split, build_transforms(short_side_px=1), seed=0, verify=False).class_names
 
         def evaluate(model: nn.Module) -> Metrics:
