@@ -1,5 +1,6 @@
 """PASCAL VOC read with patience: lists of names, one XML per image; classes are what the XMLs name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,7 @@ def voc_lists(files: Listing, prefix: str) -> dict[str, str]:
     return lists
 
 
-def read_voc(files: Listing, *, prefix: str, lists: dict[str, str | None]) -> list[LooseSplit]:
+def read_voc(files: Listing, *, prefix: str, lists: Mapping[str, str | None]) -> list[LooseSplit]:
     """A split for each list, of all images that have an XML where it is None; all share one list of classes."""
     classes: list[str] = []
     splits = [_split(files, prefix, name, file, classes) for name, file in lists.items()]
