@@ -62,6 +62,7 @@ fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may on
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py
 
 kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage

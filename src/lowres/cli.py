@@ -53,9 +53,10 @@ def teacher(params: ParamsFile = PARAMS) -> None:
     """Train the full-resolution detector."""
     _several_gpus()
     from lowres.config.params import load_params
+
+    values = load_params(params)  # before an import of seconds: most faults are there
     from lowres.stages import teacher as stage
 
-    values = load_params(params)
     with _ranks():
         _say(
             stage.run(
@@ -75,9 +76,10 @@ def downsampler(params: ParamsFile = PARAMS) -> None:
     """Train the down-sampler alone (stage one)."""
     _several_gpus()
     from lowres.config.params import load_params
-    from lowres.stages import downsampler as stage
 
     values = load_params(params)
+    from lowres.stages import downsampler as stage
+
     with _ranks():
         _say(
             stage.run(
@@ -97,9 +99,10 @@ def baseline(params: ParamsFile = PARAMS) -> None:
     """Train the student without its teacher, where params.yaml asks for it."""
     _several_gpus()
     from lowres.config.params import load_params
-    from lowres.stages import baseline as stage
 
     values = load_params(params)
+    from lowres.stages import baseline as stage
+
     with _ranks():
         _say(
             stage.run(
@@ -122,9 +125,10 @@ def distill(params: ParamsFile = PARAMS) -> None:
     """Train the student under the frozen teacher (stage two)."""
     _several_gpus()
     from lowres.config.params import load_params
-    from lowres.stages import distill as stage
 
     values = load_params(params)
+    from lowres.stages import distill as stage
+
     with _ranks():
         _say(
             stage.run(
@@ -167,9 +171,10 @@ def evaluate(
         )
         return
     from lowres.config.params import load_params
-    from lowres.stages import evaluate as stage
 
     values = load_params(params)
+    from lowres.stages import evaluate as stage
+
     _say(
         stage.run(
             values.task,
@@ -189,9 +194,10 @@ def evaluate(
 def export(params: ParamsFile = PARAMS) -> None:
     """Write the student as ONNX, from raw pixels to what it finds, once it is proven equal."""
     from lowres.config.params import load_params
-    from lowres.stages import export as stage
 
     values = load_params(params)
+    from lowres.stages import export as stage
+
     _say(
         stage.run(
             values.task,
@@ -211,9 +217,10 @@ def export(params: ParamsFile = PARAMS) -> None:
 def report(params: ParamsFile = PARAMS) -> None:
     """Write the page about this run."""
     from lowres.config.params import load_params
-    from lowres.stages import report as stage
 
     values = load_params(params)
+    from lowres.stages import report as stage
+
     _say(
         stage.run(
             values.task,

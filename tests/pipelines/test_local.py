@@ -1,12 +1,16 @@
-"""The whole pipeline through `kfp.local`: once with a step that fails, then to the end.
+"""The whole pipeline through `kfp.local`: once with a first step that fails, then to the end.
 
-Each step is a process that imports torch and transformers, so only the first one fails here; `make kubeflow-fail` lets each
-fail in turn and goes on from checkpoints, `make kubeflow-local` compares the weights with those of the stages alone.
+Each step is a process that imports torch and transformers: `make kubeflow-fail` lets each fail in turn and goes on from
+checkpoints, `make kubeflow-local` compares the weights with those of the stages alone.
 """
+
+import os
 
 import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+if not os.environ.get("LOWRES_LOCAL_PIPELINE"):
+    pytest.skip("two minutes of CPU: `make kubeflow-local` runs it", allow_module_level=True)
 from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
 from tests.stages.small import small_params, write_params
 from tests.steps.webhook import listening
