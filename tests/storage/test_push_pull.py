@@ -55,8 +55,10 @@ def test_a_wrong_byte_is_refused_and_nothing_is_under_its_name(s3, folder, tmp_p
     s3.spoil(f"bucket/sets/signs/{LARGE}", 300_000)
     with pytest.raises(ValueError, match=r"large\.tar: damaged, sha256 .* of the manifest; refused"):
         pull(s3, tmp_path / "copy")
-    assert LARGE not in contents(tmp_path / "copy")
-    assert set(contents(tmp_path / "copy").items()) <= set(contents(folder).items())
+    # What other threads were fetching when it was refused may stay as a part, for the next pull to go on from.
+    named = {name: data for name, data in contents(tmp_path / "copy").items() if not name.endswith(".lowres-part")}
+    assert LARGE not in named
+    assert named.items() <= contents(folder).items()
 
 
 def test_an_object_of_another_size_is_refused_before_it_is_read(s3, folder, tmp_path):
