@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from studies.results import has_result
 from studies.side_by_side import default_jobs, run_side_by_side
 from studies.thumbdet.arms import NARROW, TERMS, Arm, all_arms
 
@@ -79,12 +80,7 @@ def params_hash(arm: Arm) -> str:
 
 def is_done(arm: Arm) -> bool:
     """Whether the arm has a result; one made with other parameters is refused."""
-    path = RESULTS / f"{arm.key}.json"
-    if not path.is_file():
-        return False
-    if json.loads(path.read_text())["params"] != params_hash(arm):
-        raise SystemExit(f"{path}: made with other parameters than the arm has now; remove it to run the arm again")
-    return True
+    return has_result(RESULTS / f"{arm.key}.json", params=params_hash(arm))
 
 
 def teacher_of(arm: Arm) -> Path:
