@@ -123,6 +123,7 @@ class ImageZip:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            # NotImplementedError is what zipfile raises for a compression it does not know.
             raise ValueError(f"{path}: cannot be read as a zip ({error}); repack it") from error
         self._index = MemberIndex(
             path, [(info.filename, info) for info in self._zip.infolist() if is_regular(info)], leave_out
@@ -150,6 +151,7 @@ class ImageZip:
             with self._zip.open(info) as file:
                 return file.read(length)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
+            # NotImplementedError is what zipfile raises for a compression it does not know.
             raise ValueError(f"the zip is damaged or encrypted here: {error}") from error
 
 

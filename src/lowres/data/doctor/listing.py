@@ -108,6 +108,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, str]]:
                     odd = "link" if link else "" if member.isreg() else "device or pipe"
                     yield member.name, member.size, odd
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        # NotImplementedError is what zipfile raises for a compression it does not know.
         raise ValueError(f"{path}: cannot be read as an uncompressed tar or a zip ({error})") from error
 
 
