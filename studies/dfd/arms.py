@@ -12,7 +12,7 @@ Backbone = Literal["alexnet", "resnet18"]
 # Channels against the published network, and epochs, that two cores can train: AlexNet is whole, because its first
 # convolution has a stride of four.
 WIDTH = {"alexnet": 1.0, "resnet18": 0.25}
-EPOCHS = {"alexnet": 20, "resnet18": 10}
+EPOCHS = {"alexnet": 15, "resnet18": 10}
 
 RECOGNITION: dict[str, Any] = {"recognition": {"weight": 1.0}}
 
@@ -95,4 +95,5 @@ def all_arms() -> list[Arm]:
     arms.append(Arm("full", "8px-baseline", 0, **full))
     for terms in (PAPER_TERMS, "squared-logit"):
         arms.append(Arm("full", f"8px-{terms}", 0, terms=terms, **full))
+    arms.append(Arm("full", "8px-learned-squared-logit", 0, terms="squared-logit", kind="learned", **full))
     return arms

@@ -201,12 +201,15 @@ def main() -> None:
     parser.add_argument("--arm", help="the key of one arm")
     parser.add_argument("--data", default=os.environ.get("LOWRES_CIFAR10", "data/cifar10"), help="%(default)s")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="arms at a time (%(default)s)")
+    parser.add_argument("--prepare-only", action="store_true", help="prepare the data, where it is not, and run no arm")
     options = parser.parse_args()
     arms = chosen_arms(options)
     missing = [arm for arm in arms if not is_done(arm)]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
     if missing and not DATA.is_dir():
         prepare.run(parse_params(values_of(missing[0], root=options.data), origin="data").data, out_data=DATA)
+    if options.prepare_only:
+        return
     # A teacher whose weights are not here, because it was trained elsewhere, is trained again.
     teachers = {arm.teacher: None for arm in missing if not (WORK / arm.teacher.key / "model").is_dir()}
     students = [arm for arm in missing if not arm.is_teacher]

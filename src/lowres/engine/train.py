@@ -33,6 +33,8 @@ from lowres.engine.state import Best, TrainState, snapshot
 from lowres.engine.weighting import check_keys, weighted_total
 
 BEST = "best.safetensors"
+# Checkpoints at epochs may take a twentieth of the time: an epoch of small images can be shorter than its checkpoint.
+TIME_PER_EPOCH_SAVE = 20.0
 Metrics = Mapping[str, float | None]
 
 
@@ -103,8 +105,8 @@ def train(
         clip_norm: the largest norm of the gradient, over all parameters; None for no limit.
         accumulate: batches per optimiser step, averaged.
         precision: of the forward pass; see `precision.resolve_precision`.
-        checkpoint_minutes: the longest training time that a kill can cost; epochs, evaluations and the end are saved
-            too.
+        checkpoint_minutes: the longest training time that a kill can cost; evaluations, the end, and epochs that take
+            20 times as long as a checkpoint are saved too.
         steps_per_epoch: for the history and a checkpoint at each epoch, where the notion fits.
         log_every: steps between records of the history.
         dvclive_folder: where DVCLive writes its plots, or None.
@@ -149,7 +151,7 @@ def train(
         stack.enter_context(progress)
         if found is not None:
             progress.say(f"goes on from {found.name}, step {state.step} of {total_steps}")
-        saved_at, saved_as = time.monotonic(), None if found is None else found.stem
+        saved_at, saved_as, save_seconds = time.monotonic(), None if found is None else found.stem, 0.0
         stream = iter(batches(state.step * accumulate))
         stack.callback(getattr(stream, "close", lambda: None))
 
@@ -227,13 +229,17 @@ def train(
                 at_end = state.step == total_steps
                 state.evaluation_pending = evaluate is not None and (at_end or state.step % evaluate_every == 0)
 
+            unsaved_seconds = time.monotonic() - saved_at
             at_epoch = steps_per_epoch is not None and state.step % steps_per_epoch == 0
-            is_due = time.monotonic() - saved_at >= 60.0 * checkpoint_minutes
+            at_epoch = at_epoch and unsaved_seconds >= TIME_PER_EPOCH_SAVE * save_seconds
+            is_due = unsaved_seconds >= 60.0 * checkpoint_minutes
             must_save = stop or state.evaluation_pending or state.step == total_steps or at_epoch or is_due
             if must_save and state.name != saved_as:
+                began = time.monotonic()
                 if history is not None:
                     _save(folder, state, history)
                 saved_at, saved_as = time.monotonic(), state.name
+                save_seconds = saved_at - began
             if stop:
                 progress.say(f"stopped by signal {stop} at step {state.step}; the same command goes on from there")
                 raise SystemExit(128 + stop)
