@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 SEEDS = (0, 1, 2)
 SIDES_PX = (8, 16)
-LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # section 3.2 of the paper
+LAMBDAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # section 3.2 of the paper has them up to 10
 PAPER_LAMBDA = 2.0
 
 Backbone = Literal["alexnet", "resnet18"]
@@ -17,18 +17,19 @@ EPOCHS = {"alexnet": 15, "resnet18": 10}
 RECOGNITION: dict[str, Any] = {"recognition": {"weight": 1.0}}
 
 
-def squared(weight: float) -> dict[str, Any]:
+def feature(weight: float, distance: str = "mean_squared") -> dict[str, Any]:
     """Eq. 4 with a lambda."""
-    return {**RECOGNITION, "feature": {"weight": weight, "distance": "squared"}}
+    return {**RECOGNITION, "feature": {"weight": weight, "distance": distance}}
 
 
 LOGIT: dict[str, Any] = {"logit": {"weight": 1.0, "temperature": 4.0}}
 TERMS: dict[str, dict[str, Any]] = {
-    **{f"lambda{weight:g}": squared(weight) for weight in LAMBDAS},
-    "cosine": {**RECOGNITION, "feature": {"weight": 2.0, "distance": "cosine"}},
+    **{f"lambda{weight:g}": feature(weight) for weight in LAMBDAS},
+    "sum": feature(0.1, "squared"),  # eq. 1 as written; a lambda of 2 makes AlexNet diverge
+    "cosine": feature(2.0, "cosine"),
     "relational": {**RECOGNITION, "feature": {"weight": 1.0, "distance": "relational", "angle_weight": 2.0}},
     "logit": {**RECOGNITION, **LOGIT},
-    "squared-logit": {**squared(PAPER_LAMBDA), **LOGIT},
+    "feature-logit": {**feature(PAPER_LAMBDA), **LOGIT},
 }
 PAPER_TERMS = f"lambda{PAPER_LAMBDA:g}"
 
@@ -93,7 +94,7 @@ def all_arms() -> list[Arm]:
     full: dict[str, Any] = {"backbone": "resnet18", "full": True}
     arms.append(Arm("full", "32px", 0, side_px=32, **full))
     arms.append(Arm("full", "8px-baseline", 0, **full))
-    for terms in (PAPER_TERMS, "squared-logit"):
+    for terms in (PAPER_TERMS, "feature-logit"):
         arms.append(Arm("full", f"8px-{terms}", 0, terms=terms, **full))
-    arms.append(Arm("full", "8px-learned-squared-logit", 0, terms="squared-logit", kind="learned", **full))
+    arms.append(Arm("full", "8px-learned-feature-logit", 0, terms="feature-logit", kind="learned", **full))
     return arms

@@ -21,7 +21,7 @@ if command -v nvidia-cuda-mps-control > /dev/null && nvidia-cuda-mps-control -d 
     && timeout 60 "$python" -c "import torch; print(torch.ones(8, device='cuda').sum().item())"; then
     echo "arms share the GPU through the multi-process service"
     trap stop_sharing EXIT
-    jobs=${JOBS:-$(($(nproc) - 4))}
+    jobs=${JOBS:-$(($(getconf _NPROCESSORS_ONLN) - 4))}
 else
     echo "arms take turns on the GPU: no multi-process service"
     stop_sharing 2> /dev/null

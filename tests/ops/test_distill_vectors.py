@@ -6,9 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lowres.ops.distill_vectors import cosine_distance, relational_distance, squared_distance
+from lowres.ops.distill_vectors import (
+    cosine_distance,
+    mean_squared_distance,
+    relational_distance,
+    squared_distance,
+)
 
-DISTANCES = (squared_distance, cosine_distance, relational_distance)
+DISTANCES = (squared_distance, mean_squared_distance, cosine_distance, relational_distance)
 
 
 def relational_reference(student, teacher, *, angle_weight):
@@ -46,6 +51,11 @@ def test_equation_1_is_half_the_summed_square_error_over_the_batch():
     torch.testing.assert_close(
         squared_distance(student, teacher), F.mse_loss(student, teacher, reduction="sum") / (2 * 6)
     )
+
+
+def test_the_mean_squared_distance_is_half_of_what_pytorch_averages():
+    student, teacher = torch.randn(6, 33), torch.randn(6, 33)
+    torch.testing.assert_close(mean_squared_distance(student, teacher), 0.5 * F.mse_loss(student, teacher))
 
 
 def test_the_gradient_of_equation_1_is_the_difference_over_the_batch():

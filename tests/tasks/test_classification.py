@@ -63,7 +63,7 @@ def test_only_the_terms_asked_for_are_returned():
     assert set(ClassDistillationTask(student, teacher)(batch())) == {"recognition"}
 
 
-@pytest.mark.parametrize("distance", ["squared", "cosine", "relational"])
+@pytest.mark.parametrize("distance", ["squared", "mean_squared", "cosine", "relational"])
 def test_gradients_reach_the_student_and_its_downsampler_and_not_the_teacher(distance):
     module = LearnedDownsampler(ratio=4, final_relu=False)
     student, teacher = models(module)

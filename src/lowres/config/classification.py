@@ -42,10 +42,10 @@ class Teacher(Strict):
 
 
 class SquaredWeight(Strict):
-    """Eq. 1 of DFD, weighted by lambda (eq. 4)."""
+    """Eq. 1 of DFD, weighted by lambda (eq. 4): as a sum over features, as their mean, or the angle alone."""
 
     weight: NotNegative
-    distance: Literal["squared", "cosine"]
+    distance: Literal["squared", "mean_squared", "cosine"]
 
 
 class RelationalWeight(Strict):

@@ -20,6 +20,15 @@ def squared_distance(student: Float[Tensor, "b d"], teacher: Float[Tensor, "b e"
     return 0.5 * (student - teacher).square().sum(dim=1).mean()
 
 
+def mean_squared_distance(student: Float[Tensor, "b d"], teacher: Float[Tensor, "b e"]) -> Float[Tensor, ""]:
+    """Half the mean of squared differences: eq. 1 of DFD over the number of features, so that a weight means the same
+    for 256 features and for 512.
+
+    Raises ValueError where the numbers of features differ.
+    """
+    return squared_distance(student, teacher) / student.shape[1]
+
+
 def cosine_distance(student: Float[Tensor, "b d"], teacher: Float[Tensor, "b e"]) -> Float[Tensor, ""]:
     """One minus the cosine of each image's two vectors, averaged over the batch; 0 is one direction, 2 the opposite.
 

@@ -13,7 +13,12 @@ from lowres.models.classifiers import ClassifierOutput
 from lowres.models.frozen import Frozen
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.ops.distill_classes import temperature_kl
-from lowres.ops.distill_vectors import cosine_distance, relational_distance, squared_distance
+from lowres.ops.distill_vectors import (
+    cosine_distance,
+    mean_squared_distance,
+    relational_distance,
+    squared_distance,
+)
 from lowres.records import LabelledImages
 
 
@@ -31,9 +36,11 @@ class ClassificationTask(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureTerm:
-    """Distance of the last features: `squared` is eq. 1; `relational` has its own weight for angles."""
+    """Distance of the last features: `squared` is eq. 1, `mean_squared` the same over the number of features;
+    `relational` has its own weight for angles.
+    """
 
-    distance: Literal["squared", "cosine", "relational"]
+    distance: Literal["squared", "mean_squared", "cosine", "relational"]
     angle_weight: float = 2.0
 
 
@@ -84,6 +91,8 @@ class ClassDistillationTask(nn.Module):
     def _feature(term: FeatureTerm, student: Tensor, teacher: Tensor) -> Tensor:
         if term.distance == "squared":
             return squared_distance(student, teacher)
+        if term.distance == "mean_squared":
+            return mean_squared_distance(student, teacher)
         if term.distance == "cosine":
             return cosine_distance(student, teacher)
         return relational_distance(student, teacher, angle_weight=term.angle_weight)
