@@ -44,7 +44,7 @@ ROOT = HERE.parents[1]
 WORK = Path(os.environ.get("LOWRES_STUDY_WORK", ROOT / ".lowres/studies/dfd")).resolve()
 DATA = WORK / "data"
 
-LEARNED = {"layers": 2, "hidden_channels": 12, "bias": False, "final_relu": False, "skip": "bicubic"}
+LEARNED = {"layers": 2, "hidden_channels": 12, "bias": False, "final_relu": False, "skip": "bicubic", "channels": 3}
 
 
 def values_of(arm: Arm, *, root: str = "data/cifar10") -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Arm:
     skip: str = "none"
     layers: int = 2
     hidden_channels: int = 12
+    channels: int = 3
     # Of the student's training; None is the preset's.
     steps: int | None = STEPS
     lr: float | None = None
@@ -114,6 +115,8 @@ def all_arms() -> list[Arm]:
     # Can the module be made to gain more? On the validation split, one seed.
     added: dict[str, Any] = {"terms": "feature-strong", "skip": "bicubic", **longer}
     arms.append(Arm("tune", "long-wide", seed=0, hidden_channels=48, **added))
+    arms.append(Arm("tune", "long-channels6", seed=0, channels=6, hidden_channels=24, **added))
+    arms.append(Arm("tune", "long-channels12", seed=0, channels=12, hidden_channels=24, **added))
     arms.append(Arm("tune", "long-deep", seed=0, layers=5, **added))
     arms.append(Arm("tune", "long-fast", seed=0, downsampler_lr_factor=5.0, **added))
     for seed in SEEDS:

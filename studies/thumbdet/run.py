@@ -53,6 +53,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
     if arm.kind == "learned":
         section["train"]["seed"] = arm.seed
         section["options"] |= {"skip": arm.skip, "layers": arm.layers, "hidden_channels": arm.hidden_channels}
+        section["options"]["channels"] = arm.channels
     else:
         section |= {"options": {}, "terms": {}, "train": None}
         student["train"]["optimiser"]["groups"] = []  # the preset's is the learned down-sampler's

@@ -15,7 +15,9 @@ def saved(folder, family="rt_detr_v2", shift=1):
     model = ThumbnailDetector(build_downsampler(**downsampler), detector).eval()
     spec = ModelSpec(
         task="detection",
-        network=describe_detector(detector, stride_shift=shift, train_backbone_norm=True, fused_attention=True),
+        network=describe_detector(
+            detector, stride_shift=shift, input_channels=3, train_backbone_norm=True, fused_attention=True
+        ),
         class_names=["a", "b"],
         category_ids=[3, 7],
         downsampler=downsampler,

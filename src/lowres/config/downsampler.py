@@ -1,8 +1,8 @@
 """The section `downsampler`: what makes the thumbnail."""
 
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from lowres.config.base import Count, NotNegative, Strict
 from lowres.config.training import Training
@@ -38,6 +38,7 @@ class LearnedOptions(Strict):
     bias: bool
     final_relu: bool
     skip: Literal["none", "bicubic", "bilinear", "area"]
+    channels: Annotated[int, Field(ge=3, le=64)]
 
 
 class NoOptions(Strict):

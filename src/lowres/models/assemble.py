@@ -28,13 +28,14 @@ def assemble(
 
 
 def describe_detector(
-    detector: DetrDetector, *, stride_shift: int, train_backbone_norm: bool, fused_attention: bool
+    detector: DetrDetector, *, stride_shift: int, input_channels: int, train_backbone_norm: bool, fused_attention: bool
 ) -> dict[str, Any]:
     """The `network` of a detector."""
     return {
         "family": detector.family,
         "config": hf_config(detector),
         "stride_shift": stride_shift,
+        "input_channels": input_channels,
         "train_backbone_norm": train_backbone_norm,
         "fused_attention": fused_attention,
     }

@@ -25,6 +25,7 @@ from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler
 from lowres.models.fused_attention import install_fused_attention
 from lowres.models.initialise import initialise_for_training
+from lowres.models.input_channels import widen_input
 from lowres.models.paired_loss import install_paired_loss
 from lowres.models.strides import drop_early_strides
 
@@ -55,6 +56,7 @@ def build_detector(
     backbone_weights: str | None = None,
     train_backbone_norm: bool = False,
     stride_shift: int = 0,
+    input_channels: int = 3,
     fused_attention: bool = True,
 ) -> DetrDetector:
     """A detector of `transformers`: random weights by family and config, or pretrained ones.
@@ -62,7 +64,8 @@ def build_detector(
     `pretrained` is a Hub id or a local folder; its class head is made anew where the classes differ, and the log says
     so. `backbone_weights` is a Hub id or a folder with weights for the backbone alone. `train_backbone_norm` puts live
     batch norms where the library freezes them, which a backbone with random weights needs. `stride_shift` drops early
-    strides of the backbone. ValueError names what cannot be found or built.
+    strides of the backbone; `input_channels` are those of the thumbnail. ValueError names what cannot be found or
+    built.
     """
     labels = {"id2label": dict(enumerate(class_names)), "label2id": {name: i for i, name in enumerate(class_names)}}
     if pretrained is not None:
@@ -77,6 +80,7 @@ def build_detector(
     if backbone_weights is not None:
         _load_backbone(detector.backbone, backbone_weights)
     drop_early_strides(detector.backbone, stride_shift)
+    widen_input(detector, input_channels)
     install_paired_loss(hf)
     install_cpu_attention(hf)
     if fused_attention:

@@ -3,8 +3,9 @@
 Learned modules follow ThumbDet (Pattern Recognition 138, section 3.3 and Table 4): two convolutions, the first to 12
 channels, the second back to 3, each followed by a ReLU. What the paper leaves open and we decided:
 the module reads pixels in [0, 1]; convolutions have no bias (as in the public code); `final_relu=False` lets the
-thumbnail leave [0, 1], which trains better (docs/decisions); `skip` adds a fixed thumbnail, so that the
-convolutions learn a residual and a new module starts as plain interpolation.
+thumbnail leave [0, 1], which trains better (docs/decisions); `skip` adds a fixed thumbnail to the first three channels,
+so that the convolutions learn a residual and a new module starts as plain interpolation; `channels` above 3 give the
+thumbnail more than colours (`input_channels.py`), which the paper does not do.
 
 Fixed kinds are antialiased and exact for integer ratios: the same weights as `torch.nn.functional.interpolate(...,
 antialias=True)`, written as strided convolutions so that they run in ONNX Runtime and on any device.
@@ -97,32 +98,39 @@ class LearnedDownsampler(nn.Module):
         bias: bool = False,
         final_relu: bool = True,
         skip: Literal["none", "bicubic", "bilinear", "area"] = "none",
+        channels: int = 3,
     ) -> None:
         super().__init__()
         if (ratio, layers) not in _LAYERS:
             allowed = ", ".join(f"ratio {r} with {n} layers" for r, n in _LAYERS)
             raise ValueError(f"learned down-sampler: ratio {ratio} with {layers} layers is not defined; use {allowed}")
-        self.ratio = ratio
+        if channels < 3:
+            raise ValueError(f"learned down-sampler: channels is {channels}; it must be at least 3")
+        self.ratio, self.channels = ratio, channels
         plan = _LAYERS[ratio, layers]
         modules: list[nn.Module] = []
-        channels = 3
+        before = 3
         for position, (kernel, stride) in enumerate(plan):
             last = position == len(plan) - 1
-            out = 3 if last else hidden_channels
-            modules.append(nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, bias=bias))
+            out = channels if last else hidden_channels
+            modules.append(nn.Conv2d(before, out, kernel, stride, padding=kernel // 2, bias=bias))
             if not last or final_relu:
                 modules.append(nn.ReLU())
-            channels = out
+            before = out
         self.layers = nn.Sequential(*modules)
         self.skip = None if skip == "none" else FixedDownsampler(kind=skip, ratio=ratio)
         if self.skip is not None:
             final = next(layer for layer in reversed(modules) if isinstance(layer, nn.Conv2d))
-            nn.init.zeros_(final.weight)
+            with torch.no_grad():
+                final.weight[:3] = 0
 
-    def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h/r w/r"]:
+    def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h/r w/r"]:
         """The thumbnail; sides must be multiples of the ratio. Values are near [0, 1] but not bounded by it."""
         thumbnail = self.layers(pixels)
-        return thumbnail if self.skip is None else thumbnail + self.skip(pixels)
+        if self.skip is None:
+            return thumbnail
+        colours = thumbnail[:, :3] + self.skip(pixels)
+        return colours if self.channels == 3 else torch.cat([colours, thumbnail[:, 3:]], dim=1)
 
 
 def _taps(kind: FixedKind, ratio: int) -> Float[Tensor, " taps"]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowres.models.classifiers import Classifier, ClassifierOutput
+from lowres.models.input_channels import channels_of
 
 Restore = Literal["none", "bilinear", "bicubic"]
 
@@ -20,10 +21,13 @@ class ThumbnailClassifier(nn.Module):
 
     `restore` is how the thumbnail is enlarged by the ratio before the network; the paper enlarges (it does not say by
     which interpolation), `none` gives the network the thumbnail itself. Bicubic overshoots are cut to [0, 1].
+    Raises ValueError for thumbnails of more than three channels.
     """
 
     def __init__(self, downsampler: nn.Module, classifier: Classifier, *, restore: Restore) -> None:
         super().__init__()
+        if (channels := channels_of(downsampler)) != 3:
+            raise ValueError(f"downsampler.options.channels: {channels}, but a classifier reads 3; use 3")
         self.downsampler = downsampler
         self.classifier = classifier
         self.restore: Restore = restore

@@ -93,8 +93,8 @@ def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def to_image(thumbnail: torch.Tensor) -> np.ndarray:
-    """A thumbnail [3, h, w] near [0, 1] as uint8 [h, w, 3] RGB; what lies outside [0, 1] is cut."""
-    return (thumbnail.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    """The colours of a thumbnail [c, h, w] near [0, 1] as uint8 [h, w, 3] RGB; what lies outside [0, 1] is cut."""
+    return (thumbnail[:3].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def _sheet(module: nn.Module, split: Path, sizing: Input, count: int = 6, scale: int = 3) -> np.ndarray:

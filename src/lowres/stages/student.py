@@ -13,6 +13,7 @@ from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_model, save_model, sha256_of
 from lowres.models.assemble import ThumbnailModel
+from lowres.models.input_channels import fitted_state
 from lowres.models.optimise import fold_batch_norm
 from lowres.stages.batches import choose_device
 from lowres.stages.classes import require_fit
@@ -102,7 +103,7 @@ def _initialise(model: ThumbnailModel, init: str, teacher_model: ThumbnailModel)
         return
     source = teacher_model if init == "teacher" else load_model(Path(init))[0]
     try:
-        model.network.load_state_dict(source.network.state_dict())
+        model.network.load_state_dict(fitted_state(source.network.state_dict(), model.network))
     except RuntimeError as error:
         first = " ".join(str(error).split()).split(": ", 1)[-1].split(",")[0]
         raise ValueError(f"distill.init: weights of {init} do not fit the student's model: {first}") from error

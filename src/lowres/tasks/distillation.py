@@ -93,7 +93,11 @@ class DistillationTask(nn.Module):
         losses: dict[str, Tensor] = {}
         if self.moment:
             losses["moment"] = moment_matching_loss(
-                batch.pixels, batch.mask, thumbnail, thumbnail_mask, deviation_weight=self.moment.deviation_weight
+                batch.pixels,
+                batch.mask,
+                thumbnail[:, :3],
+                thumbnail_mask,
+                deviation_weight=self.moment.deviation_weight,
             )
         if not (self.detection or self.logit or self.feature or self.box):
             return losses

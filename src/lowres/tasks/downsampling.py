@@ -8,7 +8,7 @@ from lowres.records import Batch
 
 
 class DownsamplingTask(nn.Module):
-    """Terms `moment` (eq. 5) and `bicubic` (mean squared distance to bicubic thumbnails), those asked for.
+    """Terms `moment` (eq. 5) and `bicubic` (mean squared distance to bicubic thumbnails), of the three colours.
 
     The second is ours: moments alone fix six numbers of an image and leave the module free to scramble the rest.
     """
@@ -26,7 +26,7 @@ class DownsamplingTask(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Raw terms of one batch."""
-        thumbnail = self.model(batch.pixels)
+        thumbnail = self.model(batch.pixels)[:, :3]
         mask = shrink_mask(batch.mask, self.reference.ratio)
         losses: dict[str, Tensor] = {}
         if "moment" in self.terms:

@@ -21,6 +21,7 @@ from lowres.models.artifact import ModelSpec
 from lowres.models.assemble import ThumbnailModel, assemble, describe_detector
 from lowres.models.build import build_detector
 from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.input_channels import channels_of
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import Batch
 from lowres.stages.batches import eval_batches
@@ -48,7 +49,7 @@ class DetectionKit:
         """The teacher's architecture where the section names no model; either may drop early strides."""
         if distill.model is not None:
             return _build(distill.model, downsampler, teacher.class_names, stride_shift=distill.stride_shift)
-        network = {**teacher.network, "stride_shift": distill.stride_shift}
+        network = {**teacher.network, "stride_shift": distill.stride_shift, "input_channels": channels_of(downsampler)}
         return (
             assemble(task=self.task, downsampler=downsampler, network=network, class_names=teacher.class_names),
             network,
@@ -170,10 +171,14 @@ def training_transforms(settings: Train, sizing: Input) -> Transform:
 def _build(
     model: Model, downsampler: nn.Module, class_names: list[str], *, stride_shift: int
 ) -> tuple[ThumbnailDetector, dict[str, Any]]:
-    detector = build_detector(**model.model_dump(), class_names=class_names, stride_shift=stride_shift)
+    channels = channels_of(downsampler)
+    detector = build_detector(
+        **model.model_dump(), class_names=class_names, stride_shift=stride_shift, input_channels=channels
+    )
     network = describe_detector(
         detector,
         stride_shift=stride_shift,
+        input_channels=channels,
         train_backbone_norm=model.train_backbone_norm,
         fused_attention=model.fused_attention,
     )
