@@ -103,20 +103,21 @@ def all_arms() -> list[Arm]:
         arms.append(Arm("main", "learned-paper-index", seed, terms="paper-index"))
         arms.append(Arm("main", "learned-best-skip", seed, skip="bicubic"))
     longer: dict[str, Any] = {"steps": LONG_STEPS, "teacher_steps": LONG_TEACHER_STEPS}
+    channels: dict[str, Any] = {"skip": "bicubic", "hidden_channels": 24, "channels": 12}
     for seed in SEEDS:
         arms.append(Arm("long", "bicubic-none", seed, kind="bicubic", terms="none", **longer))
-        for terms in ("none", "feature-strong"):
-            arms.append(Arm("long", f"learned-{terms}-skip", seed, terms=terms, skip="bicubic", **longer))
-        for terms in ("none", "feature-strong"):
-            wide: dict[str, Any] = {"skip": "bicubic", "hidden_channels": 48}
-            arms.append(Arm("long", f"learned-{terms}-skip-wide", seed, terms=terms, **wide, **longer))
-        arms.append(Arm("long", "learned-feature-strong", seed, terms="feature-strong", **longer))
+        arms.append(Arm("long", "channels-feature-strong", seed, terms="feature-strong", **channels, **longer))
+    for seed in SEEDS:
+        arms.append(Arm("long", "channels-none", seed, terms="none", **channels, **longer))
+        arms.append(Arm("long", "learned-none-skip", seed, terms="none", skip="bicubic", **longer))
+    for seed in SEEDS:
         arms.append(Arm("long", "bicubic-feature-strong", seed, kind="bicubic", terms="feature-strong", **longer))
+        arms.append(Arm("long", "learned-feature-strong-skip", seed, terms="feature-strong", skip="bicubic", **longer))
     # Can the module be made to gain more? On the validation split, one seed.
     added: dict[str, Any] = {"terms": "feature-strong", "skip": "bicubic", **longer}
     arms.append(Arm("tune", "long-wide", seed=0, hidden_channels=48, **added))
-    arms.append(Arm("tune", "long-channels6", seed=0, channels=6, hidden_channels=24, **added))
     arms.append(Arm("tune", "long-channels12", seed=0, channels=12, hidden_channels=24, **added))
+    arms.append(Arm("tune", "long-linear18", seed=0, channels=18, layers=1, **added))
     arms.append(Arm("tune", "long-deep", seed=0, layers=5, **added))
     arms.append(Arm("tune", "long-fast", seed=0, downsampler_lr_factor=5.0, **added))
     for seed in SEEDS:

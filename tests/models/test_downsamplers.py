@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler, shrink_mask
+from lowres.models.downsamplers import (
+    FixedDownsampler,
+    IdentityDownsampler,
+    LearnedDownsampler,
+    shrink_mask,
+    thumbnails,
+)
 
 
 @pytest.mark.parametrize("kind", ["bicubic", "bilinear"])
@@ -70,3 +76,12 @@ def test_a_thumbnail_pixel_is_real_if_any_pixel_under_it_is():
     mask[0, :3, :5] = True
     assert shrink_mask(mask, 4).tolist() == [[[True, True]]]
     assert shrink_mask(mask, 2).tolist() == [[[True, True, True, False], [True, True, True, False]]]
+
+
+@pytest.mark.parametrize("module", [LearnedDownsampler(ratio=4), FixedDownsampler(kind="bicubic", ratio=4)])
+def test_thumbnails_are_float32_under_autocast_too(module):
+    pixels = torch.rand(2, 3, 32, 32)
+    expected = module(pixels)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module(pixels).dtype == torch.bfloat16
+        assert torch.equal(thumbnails(module, pixels), expected)

@@ -32,6 +32,18 @@ _LAYERS: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 }
 
 
+def thumbnails(downsampler: nn.Module, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+    """What the module makes of the pixels, in float32 also under autocast.
+
+    bfloat16 has 8 bits: it rounds a thumbnail as coarsely as a JPEG does, and the gradient of a module's few weights,
+    which sums over every pixel of a batch, by several percent. A learned module then gains less (studies/thumbdet).
+    """
+    if not torch.is_autocast_enabled(pixels.device.type):
+        return downsampler(pixels)
+    with torch.autocast(pixels.device.type, enabled=False):
+        return downsampler(pixels.float())
+
+
 def shrink_mask(mask: Bool[Tensor, "b h w"], ratio: int) -> Bool[Tensor, "b h/r w/r"]:
     """The mask of a thumbnail: a thumbnail pixel is real if any pixel under it is.
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lowres.models.detr import DetectorOutput, DetrDetector
-from lowres.models.downsamplers import shrink_mask
+from lowres.models.downsamplers import shrink_mask, thumbnails
 
 
 class ThumbnailDetector(nn.Module):
@@ -43,7 +43,7 @@ class ThumbnailDetector(nn.Module):
 
         Sides are multiples of the ratio.
         """
-        return self.downsampler(pixels), shrink_mask(mask, self.ratio)
+        return thumbnails(self.downsampler, pixels), shrink_mask(mask, self.ratio)
 
     def forward(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowres.models.classifiers import Classifier, ClassifierOutput
+from lowres.models.downsamplers import thumbnails
 from lowres.models.input_channels import channels_of
 
 Restore = Literal["none", "bilinear", "bicubic"]
@@ -44,7 +45,7 @@ class ThumbnailClassifier(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> ClassifierOutput:
         """Classify by the thumbnail of pixels in [0, 1]; sides are multiples of the ratio."""
-        return self.classify_thumbnail(self.downsampler(pixels))
+        return self.classify_thumbnail(thumbnails(self.downsampler, pixels))
 
     def classify_thumbnail(self, thumbnail: Float[Tensor, "b 3 i j"]) -> ClassifierOutput:
         """The part after the down-sampler: for callers that need the thumbnail as well."""

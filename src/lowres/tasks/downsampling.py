@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lowres.models.downsamplers import FixedDownsampler, shrink_mask
+from lowres.models.downsamplers import FixedDownsampler, shrink_mask, thumbnails
 from lowres.ops.moments import moment_matching_loss
 from lowres.records import Batch
 
@@ -26,7 +26,7 @@ class DownsamplingTask(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Raw terms of one batch."""
-        thumbnail = self.model(batch.pixels)[:, :3]
+        thumbnail = thumbnails(self.model, batch.pixels)[:, :3]
         mask = shrink_mask(batch.mask, self.reference.ratio)
         losses: dict[str, Tensor] = {}
         if "moment" in self.terms:
