@@ -1,4 +1,4 @@
-"""`lowres evaluate --protocol tt100k` as a user calls it."""
+"""`lowres evaluate --protocol` as a user calls it."""
 
 import json
 import os
@@ -37,6 +37,26 @@ def test_a_table_is_printed_and_the_numbers_are_written(files, tmp_path):
     assert json.loads(out.read_text())["by_long_side"]["all"]["f1"] == 1.0
 
 
+def test_coco_results_are_scored_against_coco_instances(tmp_path):
+    truth = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 6, "bbox": [5, 5, 40, 40]}],
+        "categories": [{"id": 6, "name": "sign"}],
+    }
+    results = [{"image_id": 1, "category_id": 6, "bbox": [5, 5, 40, 40], "score": 0.7}]
+    for name, document in (("annotations", truth), ("results", results)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    files = [f"--{name}={tmp_path / name}.json" for name in ("annotations", "results")]
+    out = tmp_path / "scores.json"
+    done = CliRunner().invoke(app, ["evaluate", "--protocol", "coco", *files, "--json", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "sign" in done.output
+    written = json.loads(out.read_text())
+    assert written["ap"] == pytest.approx(1.0, abs=1e-12)
+    assert written["max_detections"] == 100
+    assert written["engine"].startswith("pycocotools")
+
+
 def test_bad_input_is_one_line_and_exit_code_2(files):
     command = [sys.executable, "-m", "lowres.cli", "evaluate", "--protocol", "tt100k", *files]
     done = subprocess.run(
@@ -51,7 +71,7 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--protocol", "voc"], "--protocol: 'voc' is not known; known: tt100k"),
+        (["--protocol", "voc"], "--protocol: 'voc' is not known; known: coco, tt100k"),
         (["--protocol", "tt100k"], "--annotations: is missing"),
         (["--protocol", "tt100k", "--annotations", "a.json"], "--results: is missing"),
         (["--results", "a.json"], "--protocol: is missing"),

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -139,12 +139,16 @@ def distill(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def evaluate(
     params: ParamsFile = PARAMS,
-    protocol: Annotated[str, typer.Option(help="Score a file of results instead of the models: tt100k.")] = "",
+    protocol: Annotated[str, typer.Option(help="Score a file of results instead of the models: coco or tt100k.")] = "",
     annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
     results: Annotated[Path | None, typer.Option(help="What was detected (with --protocol).")] = None,
-    split: Annotated[str, typer.Option(help="First folder of the images' paths (with --protocol).")] = "test",
-    score_scale: Annotated[int, typer.Option(help="Highest possible score in --results: 1 or 1000.")] = 1000,
-    score_threshold: Annotated[float, typer.Option(help="Lowest score that counts, 0 to 1 (with --protocol).")] = 0.04,
+    split: Annotated[str, typer.Option(help="First folder of the images' paths (tt100k).")] = "test",
+    score_scale: Annotated[int, typer.Option(help="Highest possible score in --results, 1 or 1000 (tt100k).")] = 1000,
+    score_threshold: Annotated[float, typer.Option(help="Lowest score that counts, 0 to 1 (tt100k).")] = 0.04,
+    max_dets: Annotated[int, typer.Option(help="Detections that count per class and image (coco).")] = 100,
+    engine: Annotated[
+        Literal["pycocotools", "hotcoco"], typer.Option(help="What computes AP; hotcoco is faster (coco).")
+    ] = "pycocotools",
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the numbers here.")] = None,
 ) -> None:
     """Measure accuracy and cost of teacher and student, or score others' results by a protocol."""
@@ -158,6 +162,8 @@ def evaluate(
             split=split,
             score_scale=score_scale,
             score_threshold=score_threshold,
+            max_dets=max_dets,
+            engine=engine,
             json_out=json_out,
         )
         return

@@ -1,122 +1,36 @@
-"""COCO instances: one JSON of images, categories and boxes, beside a folder or a tar of images.
+"""COCO instances as a data source: one JSON of images, categories and boxes, beside a folder or a tar of images.
 
-What makes the file ambiguous (unknown or double ids, missing keys) is refused here, in one line; what is wrong with
-a single box or image is passed on, for `pack.py` to count. Segmentations are not read; `area` is.
+What is wrong with a single box or image is passed on, for `pack.py` to count.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from lowres.data.coco_values import box_xyxy, is_id
+from lowres.data.coco_instances import CocoInstances, stated_wh_px
 from lowres.data.image_files import open_images
-from lowres.data.sources import Category, SourceImage
-from lowres.data.text_files import number_or_nan, read_json_object
+from lowres.data.sources import SourceImage
 
 
 class CocoSource:
-    """One split in COCO form.
-
-    Raises:
-        ValueError: a missing file, malformed JSON, a missing key, no images, a double image or category id, a
-            file listed twice, an annotation of an unknown image or category.
-    """
+    """One split in COCO form; ValueError as `CocoInstances`, and for images that cannot be opened."""
 
     def __init__(self, images: Path, annotations: Path) -> None:
-        self.name = str(annotations)
-        document = read_json_object(annotations, holding="COCO instances are an object with 'images'")
-        self._images = _section(document, "images", self.name)
-        objects = _section(document, "annotations", self.name)
-        self.categories = _categories(_section(document, "categories", self.name), self.name)
-        if not self._images:
-            raise ValueError(f"{self.name}: 'images' is empty; a split needs at least one image")
-        image_ids = _unique_ids(self._images, "images", self.name)
-        seen: set[str] = set()
-        for position, image in enumerate(self._images):
-            if not isinstance(image.get("file_name"), str) or not image["file_name"]:
-                got = image.get("file_name")
-                raise ValueError(f"{self.name}: images[{position}].file_name is {got!r}; it must be the file's name")
-            if image["file_name"] in seen:
-                raise ValueError(
-                    f"{self.name}: images[{position}].file_name {image['file_name']!r:.80} occurs twice, each entry "
-                    "perhaps with a part of its boxes; merge the entries"
-                )
-            seen.add(image["file_name"])
-        category_ids = {category.id for category in self.categories}
-        self._objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for position, entry in enumerate(objects):
-            where = f"{self.name}: annotations[{position}]"
-            if not is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
-                got = entry.get("image_id")
-                raise ValueError(f"{where}.image_id is {got!r}, not an id in 'images'; add the image or drop the box")
-            if not is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
-                got = entry.get("category_id")
-                raise ValueError(f"{where}.category_id is {got!r}, not an id in 'categories'; correct one of the two")
-            self._objects[entry["image_id"]].append(entry)
+        self._instances = CocoInstances(annotations)
+        self.name = self._instances.name
+        self.categories = self._instances.categories
         self._files = open_images(images)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._instances.images)
 
     def __iter__(self) -> Iterator[SourceImage]:
         """The images in the order of the file."""
-        for image in self._images:
+        for image in self._instances.images:
             name = image["file_name"]
-            objects = self._objects.get(image["id"], [])
-            boxes = np.array([box_xyxy(entry.get("bbox")) for entry in objects], np.float64).reshape(-1, 4)
             yield SourceImage(
                 image_id=image["id"],
                 file_name=name,
                 read=lambda name=name: self._files.read(name),
-                stated_wh_px=_stated_wh_px(image),
-                boxes_xyxy_px=boxes,
-                category_ids=np.array([entry["category_id"] for entry in objects], np.int64),
-                iscrowd=np.array([entry.get("iscrowd") in (1, True) for entry in objects], bool),
-                area_px=np.array([number_or_nan(entry.get("area")) for entry in objects], np.float64),
+                stated_wh_px=stated_wh_px(image),
+                **self._instances.objects(image["id"]),
             )
-
-
-def _section(document: dict[str, Any], key: str, name: str) -> list[dict[str, Any]]:
-    section = document.get(key)
-    if not isinstance(section, list):
-        got = "missing" if key not in document else f"a {type(section).__name__}"
-        raise ValueError(f"{name}: '{key}' is {got}; COCO instances have lists 'images', 'annotations', 'categories'")
-    for position, entry in enumerate(section):
-        if not isinstance(entry, dict):
-            raise ValueError(f"{name}: {key}[{position}] is {entry!r:.60}; each entry must be a JSON object")
-    return section
-
-
-def _categories(section: list[dict[str, Any]], name: str) -> list[Category]:
-    if not section:
-        raise ValueError(f"{name}: 'categories' is empty; a detector needs at least one class")
-    _unique_ids(section, "categories", name)
-    seen: dict[str, int] = {}
-    for position, entry in enumerate(section):
-        label = entry.get("name")
-        if not isinstance(label, str) or not label:
-            raise ValueError(f"{name}: categories[{position}].name is {label!r}; it must be the class's name")
-        if label in seen:
-            raise ValueError(f"{name}: categories {seen[label]} and {entry['id']} are both '{label}'; rename one")
-        seen[label] = entry["id"]
-    return [Category(entry["id"], entry["name"]) for entry in sorted(section, key=lambda entry: entry["id"])]
-
-
-def _unique_ids(section: list[dict[str, Any]], key: str, name: str) -> set[int]:
-    seen: set[int] = set()
-    for position, entry in enumerate(section):
-        got = entry.get("id")
-        if not is_id(got):
-            raise ValueError(f"{name}: {key}[{position}].id is {got!r}; ids are whole numbers")
-        if got in seen:
-            raise ValueError(f"{name}: {key}[{position}].id {got} occurs twice; give each entry its own id")
-        seen.add(got)
-    return seen
-
-
-def _stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    return None if width is None or height is None else (width, height)

@@ -1,0 +1,142 @@
+"""What a COCO instances file says, without its images: for training data (`coco.py`) and for scoring others' results.
+
+What makes the file ambiguous (unknown or double ids, missing keys) is refused here, in one line; what is wrong with
+a single box or image is passed on. Segmentations are not read; `area` is.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lowres.data.coco_values import box_xyxy, is_id
+from lowres.data.sources import Category
+from lowres.data.text_files import number_or_nan, read_json_object
+from lowres.records import ImageTruth
+
+
+class CocoInstances:
+    """Images, categories by ascending id, and the objects of each image.
+
+    Raises:
+        ValueError: a missing file, malformed JSON, a missing key, no images, a double image or category id, a
+            file listed twice, an annotation of an unknown image or category.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        document = read_json_object(path, holding="COCO instances are an object with 'images'")
+        self.images = _section(document, "images", self.name)
+        objects = _section(document, "annotations", self.name)
+        self.categories = _categories(_section(document, "categories", self.name), self.name)
+        if not self.images:
+            raise ValueError(f"{self.name}: 'images' is empty; a split needs at least one image")
+        image_ids = _unique_ids(self.images, "images", self.name)
+        seen: set[str] = set()
+        for position, image in enumerate(self.images):
+            if not isinstance(image.get("file_name"), str) or not image["file_name"]:
+                got = image.get("file_name")
+                raise ValueError(f"{self.name}: images[{position}].file_name is {got!r}; it must be the file's name")
+            if image["file_name"] in seen:
+                raise ValueError(
+                    f"{self.name}: images[{position}].file_name {image['file_name']!r:.80} occurs twice, each entry "
+                    "perhaps with a part of its boxes; merge the entries"
+                )
+            seen.add(image["file_name"])
+        category_ids = {category.id for category in self.categories}
+        self._objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for position, entry in enumerate(objects):
+            where = f"{self.name}: annotations[{position}]"
+            if not is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
+                got = entry.get("image_id")
+                raise ValueError(f"{where}.image_id is {got!r}, not an id in 'images'; add the image or drop the box")
+            if not is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
+                got = entry.get("category_id")
+                raise ValueError(f"{where}.category_id is {got!r}, not an id in 'categories'; correct one of the two")
+            self._objects[entry["image_id"]].append(entry)
+
+    def objects(self, image_id: int) -> dict[str, np.ndarray]:
+        """The objects of an image as arrays: `boxes_xyxy_px` float64 [n, 4], `category_ids` int64, `iscrowd` bool and
+        `area_px` float64 [n]; NaN where the file has no number.
+        """
+        entries = self._objects.get(image_id, [])
+        return {
+            "boxes_xyxy_px": np.array([box_xyxy(entry.get("bbox")) for entry in entries], np.float64).reshape(-1, 4),
+            "category_ids": np.array([entry["category_id"] for entry in entries], np.int64),
+            "iscrowd": np.array([entry.get("iscrowd") in (1, True) for entry in entries], bool),
+            "area_px": np.array([number_or_nan(entry.get("area")) for entry in entries], np.float64),
+        }
+
+
+def stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
+    """Width and height of an entry of `images`; None where one is missing."""
+    width, height = image.get("width"), image.get("height")
+    return None if width is None or height is None else (width, height)
+
+
+def truth_of(instances: CocoInstances) -> list[ImageTruth]:
+    """Every image, to evaluate against; labels are positions in `categories`. An object without area has its box's.
+
+    Raises ValueError for an image without width and height.
+    """
+    labels = {category.id: label for label, category in enumerate(instances.categories)}
+    truth = []
+    for position, image in enumerate(instances.images):
+        size = stated_wh_px(image)
+        if size is None or not all(is_id(side) and side > 0 for side in size):
+            raise ValueError(f"{instances.name}: images[{position}] has no width and height in pixels; add them")
+        found = instances.objects(image["id"])
+        boxes = found["boxes_xyxy_px"]
+        sides = boxes[:, 2:] - boxes[:, :2]
+        areas = np.where(np.isnan(found["area_px"]), sides.prod(axis=1), found["area_px"])
+        truth.append(
+            ImageTruth(
+                image_id=image["id"],
+                width=size[0],
+                height=size[1],
+                boxes_xyxy_px=boxes,
+                labels=np.array([labels[number] for number in found["category_ids"].tolist()], np.int64),
+                iscrowd=found["iscrowd"],
+                area_px=areas,
+            )
+        )
+    return truth
+
+
+def _section(document: dict[str, Any], key: str, name: str) -> list[dict[str, Any]]:
+    section = document.get(key)
+    if not isinstance(section, list):
+        got = "missing" if key not in document else f"a {type(section).__name__}"
+        raise ValueError(f"{name}: '{key}' is {got}; COCO instances have lists 'images', 'annotations', 'categories'")
+    for position, entry in enumerate(section):
+        if not isinstance(entry, dict):
+            raise ValueError(f"{name}: {key}[{position}] is {entry!r:.60}; each entry must be a JSON object")
+    return section
+
+
+def _categories(section: list[dict[str, Any]], name: str) -> list[Category]:
+    if not section:
+        raise ValueError(f"{name}: 'categories' is empty; a detector needs at least one class")
+    _unique_ids(section, "categories", name)
+    seen: dict[str, int] = {}
+    for position, entry in enumerate(section):
+        label = entry.get("name")
+        if not isinstance(label, str) or not label:
+            raise ValueError(f"{name}: categories[{position}].name is {label!r}; it must be the class's name")
+        if label in seen:
+            raise ValueError(f"{name}: categories {seen[label]} and {entry['id']} are both '{label}'; rename one")
+        seen[label] = entry["id"]
+    return [Category(entry["id"], entry["name"]) for entry in sorted(section, key=lambda entry: entry["id"])]
+
+
+def _unique_ids(section: list[dict[str, Any]], key: str, name: str) -> set[int]:
+    seen: set[int] = set()
+    for position, entry in enumerate(section):
+        got = entry.get("id")
+        if not is_id(got):
+            raise ValueError(f"{name}: {key}[{position}].id is {got!r}; ids are whole numbers")
+        if got in seen:
+            raise ValueError(f"{name}: {key}[{position}].id {got} occurs twice; give each entry its own id")
+        seen.add(got)
+    return seen

@@ -1,0 +1,102 @@
+"""`lowres evaluate --protocol coco`: a file of results against a file of annotations, as a table and as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lowres.evaluation.ap_resampling import HEADLINE, headline_intervals
+from lowres.evaluation.coco import (
+    DetectionMetrics,
+    Engine,
+    evaluate_detections,
+    evaluate_matches,
+    match_detections,
+)
+from lowres.evaluation.coco_results import CocoResults
+from lowres.records import ImageTruth
+
+_TITLES = {
+    "ap": "AP, IoU 0.50 to 0.95",
+    "ap50": "AP at IoU 0.50",
+    "ap75": "AP at IoU 0.75",
+    "ap_small": "AP, area under 32^2 px",
+    "ap_medium": "AP, area from 32^2 to 96^2 px",
+    "ap_large": "AP, area over 96^2 px",
+    "ar_1": "AR, 1 detection per class and image",
+    "ar_10": "AR, 10 detections",
+    "ar_100": "AR, 100 detections",
+}
+
+
+@dataclass(frozen=True)
+class ScoredCoco:
+    """The metrics, their intervals over images where the engine's matches are known, and what was left aside."""
+
+    metrics: DetectionMetrics
+    intervals: dict[str, tuple[float, float] | None]  # 95 %; empty with hotcoco
+    images_without_results: int  # they count, as images without detections
+    boxes_without_area: int  # in the results; not scored
+    unknown_categories: dict[int, int]  # detections of ids that the annotations do not have; not scored
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        own = {name: value for name, value in vars(self).items() if name not in ("metrics", "intervals")}
+        intervals = {f"{name}_interval": values for name, values in self.intervals.items()}
+        return {"protocol": "coco", **own, **self.metrics.as_dict(), **intervals}
+
+    def as_text(self) -> str:
+        """A table for people: the numbers of COCO, then AP by class."""
+        metrics = self.metrics
+        lines = [
+            f"COCO, by {metrics.engine}: {metrics.num_images:,} images, {metrics.num_objects:,} objects",
+            f"{metrics.num_detections:,} detections, at most {metrics.max_detections} per class and image",
+            "",
+        ]
+        for name, title in _TITLES.items():
+            interval = self.intervals.get(name)
+            ends = "" if interval is None else f"   95 % interval {interval[0]:.4f} to {interval[1]:.4f}"
+            lines.append(f"{title:<38s}{_shown(getattr(metrics, name))}{ends}")
+        lines += ["", f"{'by class':<38s}{'AP':>7s}{'AP50':>9s}{'objects':>9s}"]
+        for name, row in metrics.per_class.items():
+            lines.append(f"{name:<38s}{_shown(row.ap)}  {_shown(row.ap50)}{row.num_objects:>9,}")
+        remarks = {
+            "images without results: they count as images without detections": self.images_without_results,
+            "detections without area: not scored": self.boxes_without_area,
+            "detections of categories that the annotations do not have: not scored": sum(
+                self.unknown_categories.values()
+            ),
+        }
+        given = [f"{count:,} {text}" for text, count in remarks.items() if count]
+        if not self.intervals:
+            given.append("no intervals: they need --engine pycocotools")
+        return "\n".join([*lines, "", *given] if given else lines)
+
+
+def score_coco(
+    truth: Sequence[ImageTruth],
+    results: CocoResults,
+    *,
+    class_names: Sequence[str],
+    max_detections: int,
+    engine: Engine,
+) -> ScoredCoco:
+    """Score results against truth; every image of the truth counts. Raises as `evaluate_detections`."""
+    named: dict[str, Any] = {"class_names": class_names, "thumbnail_ratio": 1.0}
+    intervals: dict[str, tuple[float, float] | None] = {}
+    if engine == "pycocotools":
+        matches = match_detections(truth, results.detections, max_detections=max_detections, **named)
+        metrics = evaluate_matches(matches, **named)
+        intervals = {name: value for name, value in headline_intervals(matches).items() if name in HEADLINE}
+    else:
+        metrics = evaluate_detections(truth, results.detections, max_detections=max_detections, engine=engine, **named)
+    return ScoredCoco(
+        metrics=metrics,
+        intervals=intervals,
+        images_without_results=len(truth) - len(results.detections),
+        boxes_without_area=results.without_area,
+        unknown_categories=results.unknown_categories,
+    )
+
+
+def _shown(value: float | None) -> str:
+    return f"{'-':>7s}" if value is None else f"{value:>7.4f}"

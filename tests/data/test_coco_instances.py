@@ -1,0 +1,36 @@
+import json
+
+import numpy as np
+import pytest
+
+from lowres.data.coco_instances import CocoInstances, truth_of
+
+IMAGE = {"id": 4, "file_name": "a.jpg", "width": 60, "height": 40}
+BOX = {"id": 1, "image_id": 4, "category_id": 8, "bbox": [1, 2, 10, 20]}
+
+
+def instances(tmp_path, **changes):
+    document = {"images": [IMAGE], "annotations": [BOX], "categories": [{"id": 8, "name": "b"}, {"id": 2, "name": "a"}]}
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(document | changes))
+    return CocoInstances(path)
+
+
+def test_truth_has_labels_by_ascending_category_id_and_the_boxs_area_where_none_is_given(tmp_path):
+    (image,) = truth_of(instances(tmp_path, annotations=[BOX, BOX | {"id": 2, "area": 7, "iscrowd": 1}]))
+    assert (image.image_id, image.width, image.height) == (4, 60, 40)
+    np.testing.assert_array_equal(image.boxes_xyxy_px, [[1, 2, 11, 22]] * 2)
+    np.testing.assert_array_equal(image.labels, [1, 1])
+    np.testing.assert_array_equal(image.area_px, [200, 7])
+    np.testing.assert_array_equal(image.iscrowd, [False, True])
+
+
+def test_an_image_without_objects_is_an_image(tmp_path):
+    (image,) = truth_of(instances(tmp_path, annotations=[]))
+    assert image.boxes_xyxy_px.shape == (0, 4)
+
+
+@pytest.mark.parametrize("size", [{"width": None}, {"height": 0}, {"width": "60"}])
+def test_an_image_without_its_size_cannot_be_evaluated_against(tmp_path, size):
+    with pytest.raises(ValueError, match=r"images\[0\] has no width and height"):
+        truth_of(instances(tmp_path, images=[IMAGE | size]))

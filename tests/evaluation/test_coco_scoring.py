@@ -1,0 +1,84 @@
+"""Against pycocotools' own reading of the same two files."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from lowres.data.coco_instances import CocoInstances, truth_of
+from lowres.evaluation.coco_results import read_coco_results
+from lowres.evaluation.coco_scoring import score_coco
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 200, "height": 150} for i in range(1, 31)]
+    categories = [{"id": number, "name": f"class {number}"} for number in (2, 4, 9)]
+    annotations, results = [], []
+    for image in images:
+        for _ in range(rng.integers(0, 6)):
+            x, y, w, h = (float(v) for v in (*rng.uniform(0, 90, 2), *rng.uniform(5, 60, 2)))
+            category = int(rng.choice([2, 4, 9]))
+            entry = {"id": len(annotations) + 1, "image_id": image["id"], "category_id": category}
+            entry |= {"bbox": [x, y, w, h], "area": w * h * 0.8, "iscrowd": int(rng.random() < 0.1)}
+            annotations.append(entry)
+            if rng.random() < 0.8:
+                dx, dy, dw, dh = rng.normal(0, 4, 4)
+                box = [x + dx, y + dy, max(1.0, w + dw), max(1.0, h + dh)]
+                results.append({"image_id": image["id"], "category_id": category, "bbox": box, "score": rng.random()})
+    folder = tmp_path_factory.mktemp("coco")
+    truth = {"images": images, "annotations": annotations, "categories": categories}
+    paths = folder / "instances.json", folder / "results.json"
+    for path, document in zip(paths, (truth, results), strict=True):
+        path.write_text(json.dumps(document))
+    return paths
+
+
+def scored(files, **options):
+    instances = CocoInstances(files[0])
+    truth = truth_of(instances)
+    labels = {category.id: label for label, category in enumerate(instances.categories)}
+    found = read_coco_results(files[1], labels=labels, image_ids=[image.image_id for image in truth])
+    names = [category.name for category in instances.categories]
+    return score_coco(truth, found, class_names=names, **{"max_detections": 100, "engine": "pycocotools", **options})
+
+
+def test_the_numbers_are_those_of_pycocotools(files):
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(files[0]))
+        evaluation = COCOeval(truth, truth.loadRes(str(files[1])), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    metrics = scored(files).metrics
+    names = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100")
+    ours = [getattr(metrics, name) for name in names]
+    stats = [None if value == -1 else value for value in evaluation.stats[:9]]
+    assert [value is None for value in ours] == [value is None for value in stats]
+    np.testing.assert_allclose([v for v in ours if v is not None], [v for v in stats if v is not None], atol=1e-12)
+
+
+def test_the_table_says_engine_interval_and_what_was_left_aside(files):
+    result = scored(files)
+    text = result.as_text()
+    assert "by pycocotools" in text
+    assert "95 % interval" in text
+    assert result.metrics.ap is not None
+    assert result.intervals["ap"] is not None
+    low, high = result.intervals["ap"]
+    assert low < result.metrics.ap < high
+    assert f"{result.images_without_results} images without results" in text
+    assert result.as_dict()["ap_interval"] == (low, high)
+
+
+def test_fewer_detections_per_image_are_stated(files):
+    few, many = scored(files, max_detections=1).metrics, scored(files).metrics
+    assert few.max_detections == 1
+    assert few.ap is not None
+    assert many.ap is not None
+    assert few.ap < many.ap
