@@ -47,7 +47,7 @@ def widen_input(detector: DetrDetector, channels: int) -> None:
     backbone.set_submodule(name, wide)
     for module in backbone.modules():  # some stems refuse another number than their configuration's
         if getattr(module, "num_channels", None) == 3:
-            module.num_channels = channels  # pyright: ignore[reportAttributeAccessIssue]
+            module.num_channels = channels  # pyright: ignore[reportArgumentType]
     more = channels - 3
     detector.mean = torch.cat([detector.mean, detector.mean.new_zeros(1, more, 1, 1)], dim=1)
     detector.std = torch.cat([detector.std, detector.std.new_ones(1, more, 1, 1)], dim=1)

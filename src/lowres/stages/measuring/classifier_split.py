@@ -16,6 +16,7 @@ from lowres.evaluation.class_resampling import class_intervals
 from lowres.evaluation.classification import evaluate_classes, top1_interval
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.batches import choose_device
+from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.kit import Measured
 from lowres.stages.outputs import write_json
 from lowres.stages.progress import counting
@@ -82,5 +83,4 @@ def _write_pictures(folder: Path, model: ThumbnailClassifier, split: ResidentSpl
         with torch.inference_mode():
             thumbnail = model.downsampler(pixels)
         for name, image in (("image", pixels), ("thumbnail", thumbnail)):
-            rgb = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-            cv2.imwrite(str(folder / f"{position}-{name}.png"), np.ascontiguousarray(rgb[..., ::-1]))
+            cv2.imwrite(str(folder / f"{position}-{name}.png"), to_image(image[0])[..., ::-1])

@@ -22,6 +22,7 @@ from lowres.evaluation.saved import save_detections, save_truth
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.batches import choose_device, eval_batches, resize_of
+from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.kit import Measured
 from lowres.stages.measuring.one_image import Decoded
 from lowres.stages.outputs import write_json
@@ -126,5 +127,4 @@ def _write_thumbnails(
         with torch.inference_mode():
             thumbnail, mask = model.shrink(decoded.batch.pixels, decoded.batch.mask)
         height, width = int(mask[0].any(1).sum()), int(mask[0].any(0).sum())
-        pixels = (thumbnail[0, :, :height, :width].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        cv2.imwrite(str(folder / f"{image_id}.png"), pixels[..., ::-1])
+        cv2.imwrite(str(folder / f"{image_id}.png"), to_image(thumbnail[0, :, :height, :width])[..., ::-1])
