@@ -44,30 +44,22 @@ QUESTIONS = {
         "main: learned-paper",
         "main: learned-paper-index",
     ),
-    "longer-trained teacher, 1,000 steps: module added to bicubic, features at 5, against plain bicubic": (
+    "longer: 12 channels, features at 5, against plain bicubic": (
+        "long: channels-feature-strong",
+        "long: bicubic-none",
+    ),
+    "longer: 12 channels, without a teacher, against plain bicubic": ("long: channels-none", "long: bicubic-none"),
+    "longer: 3 channels, features at 5, against plain bicubic": (
         "long: learned-feature-strong-skip",
         "long: bicubic-none",
     ),
-    "longer-trained teacher, 1,000 steps: the same without a teacher, against plain bicubic": (
-        "long: learned-none-skip",
-        "long: bicubic-none",
-    ),
-    "longer-trained teacher, 1,000 steps: features at 5, learned": (
+    "longer: 3 channels, without a teacher, against plain bicubic": ("long: learned-none-skip", "long: bicubic-none"),
+    "longer: 12 channels instead of 3, features at 5": (
+        "long: channels-feature-strong",
         "long: learned-feature-strong-skip",
-        "long: learned-none-skip",
     ),
-    "longer-trained teacher, 1,000 steps: features at 5, bicubic": (
-        "long: bicubic-feature-strong",
-        "long: bicubic-none",
-    ),
-    "longer-trained teacher, 1,000 steps: a module added to bicubic thumbnails instead of one alone": (
-        "long: learned-feature-strong-skip",
-        "long: learned-feature-strong",
-    ),
-    "longer-trained teacher, 1,000 steps: 48 hidden channels added to bicubic, features at 5, against plain bicubic": (
-        "long: learned-feature-strong-skip-wide",
-        "long: bicubic-none",
-    ),
+    "longer: features at 5, 12 channels": ("long: channels-feature-strong", "long: channels-none"),
+    "longer: features at 5, bicubic": ("long: bicubic-feature-strong", "long: bicubic-none"),
     "4x instead of a narrow detector on 2x, both from scratch": ("equal: 4x-scratch", "equal: 2x-narrow-scratch"),
     "4x, distilled, instead of a narrow detector on 2x trained twice as long": (
         "main: learned-best",
@@ -158,6 +150,34 @@ def plot_main(results: Results) -> None:
     figure.savefig(HERE / "main.png", dpi=120)
 
 
+LONG = {"bicubic": "bicubic-{}", "3 channels,\nadded to bicubic": "learned-{}-skip", "12 channels": "channels-{}"}
+
+
+def plot_long(results: Results) -> None:
+    """AP of the longer trainings: a dot for each seed, a line for their mean."""
+    if ("long", "bicubic-none") not in results:
+        return
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for offset, (terms, label) in enumerate({"none": "no distillation", "feature-strong": "features at 5"}.items()):
+        shown: str | None = label
+        for column, name in enumerate(LONG.values()):
+            runs = results.get(("long", name.format(terms)))
+            if not runs:
+                continue
+            values = [100 * run["test"]["ap"] for run in runs]
+            at = column + (offset - 0.5) * 0.3
+            axes.hlines(float(np.mean(values)), at - 0.1, at + 0.1, color=f"C{2 * offset}", linewidth=3, label=shown)
+            axes.plot([at] * len(values), values, "o", color=f"C{2 * offset}", markersize=5, alpha=0.6)
+            shown = None
+    axes.set_xticks(range(len(LONG)), list(LONG))
+    axes.set_xlim(-0.5, len(LONG) - 0.5)
+    axes.set_ylabel("AP on the test split, %")
+    axes.set_title("Students at 4x, longer trainings: dots are seeds, lines their means")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="upper left")
+    figure.savefig(HERE / "long.png", dpi=120)
+
+
 FRONTIER = (
     ("main", "bicubic-best"),
     ("main", "learned-best"),
@@ -210,6 +230,7 @@ def main() -> None:
     intervals = "Mean and 95 % interval of the mean over seeds (Student's t); one seed has none. All in percent."
     (HERE / "results.md").write_text(f"{intervals}\n\n{text}\n")
     plot_main(results)
+    plot_long(results)
     plot_frontier(results)
     print(text)
 
