@@ -141,7 +141,7 @@ def plot_main(results: Results) -> None:
             at = column + (offset - 1) * 0.22
             axes.hlines(float(np.mean(values)), at - 0.09, at + 0.09, color=f"C{offset}", linewidth=3, label=label)
             axes.plot([at] * len(values), values, "o", color=f"C{offset}", markersize=5, alpha=0.6)
-            label = None
+            label = "_nolegend_"
     axes.set_xticks(range(len(COLUMNS)), list(COLUMNS.values()))
     axes.set_ylabel("AP on the test split, %")
     axes.set_title("Students at 4x: dots are seeds, lines their means")
@@ -159,16 +159,15 @@ def plot_long(results: Results) -> None:
         return
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for offset, (terms, label) in enumerate({"none": "no distillation", "feature-strong": "features at 5"}.items()):
-        shown: str | None = label
         for column, name in enumerate(LONG.values()):
             runs = results.get(("long", name.format(terms)))
             if not runs:
                 continue
             values = [100 * run["test"]["ap"] for run in runs]
             at = column + (offset - 0.5) * 0.3
-            axes.hlines(float(np.mean(values)), at - 0.1, at + 0.1, color=f"C{2 * offset}", linewidth=3, label=shown)
+            axes.hlines(float(np.mean(values)), at - 0.1, at + 0.1, color=f"C{2 * offset}", linewidth=3, label=label)
             axes.plot([at] * len(values), values, "o", color=f"C{2 * offset}", markersize=5, alpha=0.6)
-            shown = None
+            label = "_nolegend_"
     axes.set_xticks(range(len(LONG)), list(LONG))
     axes.set_xlim(-0.5, len(LONG) - 0.5)
     axes.set_ylabel("AP on the test split, %")
