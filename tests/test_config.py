@@ -77,6 +77,8 @@ def test_the_experiment_in_force_parses():
         ("distill.terms.logits", {"weight": 1}, "distill.terms.logits: unknown key; did you mean logit?"),
         ("downsampler.ratio", 3, r"downsampler.ratio: .*2 or 4 .got 3"),
         ("teacher.train.optimiser.lr", -1.0, "teacher.train.optimiser.lr: .*greater than 0"),
+        ("distill.train.seed", 2**63, "distill.train.seed: .*less than 9223372036854775808"),
+        ("downsampler.options.channels", 2, "downsampler.options.channels: .*greater than or equal to 3"),
         ("teacher.train.steps", "many", "teacher.train.steps: .*integer"),
         ("data.source.num_train", 0, "data.source.num_train: .*greater than or equal to 1"),
         ("evaluate.split", "train", "evaluate.split: .*'val' or 'test'"),

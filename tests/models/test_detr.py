@@ -141,6 +141,7 @@ def test_the_first_loss_of_every_family_is_of_one_magnitude():
     ("change", "message"),
     [
         ({"num_querys": 7}, "model.config.num_querys: unknown key of rt_detr_v2; did you mean num_queries?"),
+        ({"num_queries": -3}, "model.config.num_queries: -3; it must be 0 or more"),
         ({"num_queries": "many"}, "model.config: .*num_queries"),
         ({"backbone_config": {}}, "model_type: None is no model of transformers"),
         ({"backbone_config": {"model_type": "rt_detr_resnet", "depht": [1]}}, "backbone_config.depht: unknown key"),

@@ -4,14 +4,14 @@ from typing import Annotated, Literal, Union
 
 from pydantic import Field, model_validator
 
-from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Strict
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Seed, Strict
 
 
 class SignsSource(Strict):
     """The embedded data set: rendered street scenes with small traffic signs."""
 
     kind: Literal["signs"]
-    seed: NotNegativeInt
+    seed: Seed
     num_train: Count
     num_val: Count
     num_test: Count
@@ -134,7 +134,7 @@ class ByShare(Strict):
     kind: Literal["share"]
     val: Share | None
     test: Share | None
-    seed: NotNegativeInt
+    seed: Seed
 
 
 class ByGroup(Strict):
@@ -144,7 +144,7 @@ class ByGroup(Strict):
     pattern: str
     val: Share | None
     test: Share | None
-    seed: NotNegativeInt
+    seed: Seed
 
 
 class ByList(Strict):
@@ -202,7 +202,7 @@ class BalancedSource(Strict):
     saturation: Fraction
     hue: Annotated[float, Field(ge=0, le=0.5)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None
-    seed: NotNegativeInt
+    seed: Seed
 
     @model_validator(mode="after")
     def _crops_are_a_range(self) -> "BalancedSource":
@@ -217,7 +217,7 @@ class Cifar10Source(Strict):
     kind: Literal["cifar10"]
     root: str
     num_val: Count
-    seed: NotNegativeInt
+    seed: Seed
 
 
 class MosaicSource(Strict):
@@ -226,7 +226,7 @@ class MosaicSource(Strict):
     kind: Literal["mosaics"]
     root: str
     num_val: Count
-    seed: NotNegativeInt
+    seed: Seed
 
 
 class SvhnSource(Strict):
@@ -235,7 +235,7 @@ class SvhnSource(Strict):
     kind: Literal["svhn"]
     root: str
     num_val: Count
-    seed: NotNegativeInt
+    seed: Seed
 
 
 class FolderSource(Strict):

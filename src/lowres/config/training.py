@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Strict
+from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, Positive, Seed, Strict
 
 
 def _compiles(pattern: str) -> str:
@@ -69,7 +69,7 @@ class Ema(Strict):
 class Training(Strict):
     """One training; `steps` or `epochs` is null."""
 
-    seed: NotNegativeInt
+    seed: Seed
     steps: Count | None
     epochs: Positive | None
     batch_size: Count
