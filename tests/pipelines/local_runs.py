@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines.parity import PLACES
+from lowres.steps.places import PLACES
 
 ROOT = Path(__file__).parents[2]
 # What only the UI shows, beside the outputs that dvc.yaml names.
