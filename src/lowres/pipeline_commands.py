@@ -109,6 +109,103 @@ def status(run: str, host: Host = "", namespace: Namespace = "") -> None:
         raise SystemExit(1)
 
 
+@pipeline_app.command("adopt")
+def adopt(
+    run: Annotated[str, typer.Argument(help="Id of a run that succeeded, or s3://BUCKET/PREFIX/ID of its outputs.")],
+    host: Host = "",
+    namespace: Namespace = "",
+    remote: Remote = "",
+    endpoint_url: Annotated[str, typer.Option(help="Address of the store; that of the DVC remote without it.")] = "",
+    take_params: Annotated[bool, typer.Option("--take-params", help="Write the run's params.yaml over this.")] = False,
+) -> None:
+    """Bring a run's outputs into DVC: then `dvc repro` has nothing to run, and `dvc push` shares them."""
+    _require_definition()
+    from pipelines.adopt import adopt as bring_back
+    from pipelines.adopt import published_at
+    from pipelines.server import open_server
+    from pipelines.status import find_run
+
+    address = run.rstrip("/") if run.startswith("s3://") else published_at(find_run(open_server(host, namespace), run))
+    report = bring_back(address, remote=remote, endpoint_url=endpoint_url, take_params=take_params)
+    print(f"{address}: {report['outputs']} outputs, {report['bytes']} bytes, every sha256 is right")
+    print("dvc.lock has them: `dvc repro` has nothing to run, `dvc push` shares them")
+
+
+@schedule_app.command("create")
+@with_placement
+def schedule_create(
+    placement: dict[str, Any],
+    cron: Annotated[str, typer.Option(help="Six fields, seconds first, UTC: '0 0 3 * * *' is each night at three.")],
+    name: Annotated[str, typer.Option(help="Name of the schedule.")] = "lowres",
+    params: ParamsFile = PARAMS,
+    preset: Preset = "",
+    host: Host = "",
+    namespace: Namespace = "",
+    experiment: Experiment = "lowres",
+    remote: Remote = "",
+    prepare: Prepare = False,
+    publish_to: PublishTo = "",
+    pod_endpoint: PodEndpoint = "",
+) -> None:
+    """Repeat a run: one at a time, none made up for later, no step from the cache."""
+    _require_definition()
+    from pipelines.cron import check_cron
+    from pipelines.package import find_exchange, packaged
+    from pipelines.placement import Placement
+    from pipelines.schedule import create_schedule
+    from pipelines.server import open_server
+
+    check_cron(cron)
+    params = _experiment_file(params, preset)
+    places = Placement(**placement, cache=False)
+    exchange = find_exchange(params, remote=remote, prepare=prepare, publish_to=publish_to, pod_endpoint=pod_endpoint)
+    server = open_server(host, namespace)
+    with packaged(params, places, exchange) as package:
+        made = create_schedule(server, package, name=name, cron=cron, experiment=experiment)
+    print(exchange.told())
+    print(f"schedule {name!r}: {made}")
+
+
+@schedule_app.command("list")
+def schedule_list(host: Host = "", namespace: Namespace = "") -> None:
+    """Id, state, cron expression and name of each."""
+    _require_definition()
+    from pipelines.schedule import schedule_lines
+    from pipelines.server import open_server
+
+    print("\n".join(schedule_lines(open_server(host, namespace))) or "no schedules")
+
+
+@schedule_app.command("pause")
+def schedule_pause(schedule: str, host: Host = "", namespace: Namespace = "") -> None:
+    """Start no more runs of a schedule, named by its name or id."""
+    _require_definition()
+    from pipelines.schedule import pause_schedule
+    from pipelines.server import open_server
+
+    print(f"{pause_schedule(open_server(host, namespace), schedule)}: paused")
+
+
+@schedule_app.command("resume")
+def schedule_resume(schedule: str, host: Host = "", namespace: Namespace = "") -> None:
+    """Go on; times that have passed are not made up for."""
+    _require_definition()
+    from pipelines.schedule import resume_schedule
+    from pipelines.server import open_server
+
+    print(f"{resume_schedule(open_server(host, namespace), schedule)}: active")
+
+
+@schedule_app.command("delete")
+def schedule_delete(schedule: str, host: Host = "", namespace: Namespace = "") -> None:
+    """Remove a schedule; its runs stay."""
+    _require_definition()
+    from pipelines.schedule import delete_schedule
+    from pipelines.server import open_server
+
+    print(f"{delete_schedule(open_server(host, namespace), schedule)}: deleted")
+
+
 def _experiment_file(params: Path, preset: str) -> Path:
     from lowres.config.params import load_params
     from lowres.presets import preset_path
