@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lowres.storage.address import check_endpoint, split_address
@@ -17,17 +17,20 @@ from pipelines.placement import Placement
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """How data come in and results go out. Empty: no data are fetched (pods prepare them), nothing is published."""
+    """How data come in and results go out. Empty: no data are fetched (pods prepare them), nothing is published.
+
+    `source_md5` stands for the files that pods prepare data from, which Kubeflow's cache cannot see.
+    """
 
     data_md5: str = ""
     remote: str = ""
     remote_endpoint: str = ""
     publish_to: str = ""
+    source_md5: str = ""
 
     def arguments(self) -> dict[str, str]:
         """As arguments of the pipeline."""
-        given = {name: getattr(self, name) for name in ("data_md5", "remote", "remote_endpoint", "publish_to")}
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in asdict(self).items() if value}
 
     def told(self) -> str:
         """One line for people."""
@@ -44,7 +47,9 @@ class Package:
     version: str
 
 
-def find_exchange(params: Path, *, remote: str, prepare: bool, publish_to: str, pod_endpoint: str) -> Exchange:
+def find_exchange(
+    params: Path, *, remote: str, prepare: bool, publish_to: str, pod_endpoint: str, source_md5: str
+) -> Exchange:
     """From dvc.lock and DVC's remote; the bucket is asked whether it has the data.
 
     `prepare` leaves the data to the pods; then a remote is used where there is one. `pod_endpoint` is the store's
@@ -53,13 +58,15 @@ def find_exchange(params: Path, *, remote: str, prepare: bool, publish_to: str, 
     Raises:
         ValueError: no remote, no such data in dvc.lock or in the bucket, a wrong address, credentials.
     """
+    if source_md5 and not prepare:
+        raise ValueError("--source-md5 stands for files that pods prepare; give --prepare with it")
     if pod_endpoint:
         check_endpoint(pod_endpoint)
     if publish_to:
         split_address(publish_to)
     with open_repo() as repo:
         if prepare and not remote and not repo.config["core"].get("remote"):
-            return Exchange(publish_to=publish_to, remote_endpoint=pod_endpoint)
+            return Exchange(publish_to=publish_to, remote_endpoint=pod_endpoint, source_md5=source_md5)
         found = find_remote(repo, remote)
         md5 = "" if prepare else locked_md5(repo, params)
     if md5:
@@ -70,6 +77,7 @@ def find_exchange(params: Path, *, remote: str, prepare: bool, publish_to: str, 
         remote=found.address if md5 else "",
         remote_endpoint=pod_endpoint or found.endpoint_url,
         publish_to=publish_to or f"s3://{bucket}/lowres-runs",
+        source_md5=source_md5,
     )
 
 

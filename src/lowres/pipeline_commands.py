@@ -27,6 +27,7 @@ Remote = Annotated[str, typer.Option(help="DVC remote with the data; DVC's defau
 Prepare = Annotated[bool, typer.Option("--prepare", help="Let the cluster prepare the data; fetch none.")]
 PublishTo = Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for results; lowres-runs in the remote's bucket.")]
 PodEndpoint = Annotated[str, typer.Option(help="Address of the store as pods see it, if it is another there.")]
+SourceMd5 = Annotated[str, typer.Option(help="With --prepare: stands for files that Kubeflow's cache cannot see.")]
 PARAMS = Path("params.yaml")
 
 
@@ -51,6 +52,8 @@ def run(
     local: Annotated[bool, typer.Option("--local", help="On this machine; for a cluster, submit.")] = False,
     params: ParamsFile = PARAMS,
     root: Annotated[Path, typer.Option(help="Where outputs go, a folder per step.")] = Path("outputs/pipeline"),
+    publish_to: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for results; none are sent without it.")] = "",
+    endpoint_url: Annotated[str, typer.Option(help="Address of the store, where it is not AWS's own.")] = "",
 ) -> None:
     """Run the whole pipeline on this machine, without a cluster."""
     if not local:
@@ -58,7 +61,7 @@ def run(
     _require_definition()
     from pipelines.run_local import run_locally
 
-    run_locally(params, root=root)
+    run_locally(params, root=root, publish_to=publish_to, endpoint_url=endpoint_url)
     print(f"all steps succeeded; outputs are under {root}")
 
 
@@ -76,6 +79,7 @@ def submit(
     prepare: Prepare = False,
     publish_to: PublishTo = "",
     pod_endpoint: PodEndpoint = "",
+    source_md5: SourceMd5 = "",
 ) -> None:
     """Start a run on a server: data by md5 from the bucket, results back to it. The last line is the run's URL."""
     _require_definition()
@@ -86,7 +90,14 @@ def submit(
 
     params = _experiment_file(params, preset)
     places = Placement(**placement)
-    exchange = find_exchange(params, remote=remote, prepare=prepare, publish_to=publish_to, pod_endpoint=pod_endpoint)
+    exchange = find_exchange(
+        params,
+        remote=remote,
+        prepare=prepare,
+        publish_to=publish_to,
+        pod_endpoint=pod_endpoint,
+        source_md5=source_md5,
+    )
     server = open_server(host, namespace)
     with packaged(params, places, exchange) as package:
         run_id = start_run(server, package, name=name or run_name(params, preset), experiment=experiment)
@@ -146,6 +157,7 @@ def schedule_create(
     prepare: Prepare = False,
     publish_to: PublishTo = "",
     pod_endpoint: PodEndpoint = "",
+    source_md5: SourceMd5 = "",
 ) -> None:
     """Repeat a run: one at a time, none made up for later, no step from the cache."""
     _require_definition()
@@ -158,7 +170,14 @@ def schedule_create(
     check_cron(cron)
     params = _experiment_file(params, preset)
     places = Placement(**placement, cache=False)
-    exchange = find_exchange(params, remote=remote, prepare=prepare, publish_to=publish_to, pod_endpoint=pod_endpoint)
+    exchange = find_exchange(
+        params,
+        remote=remote,
+        prepare=prepare,
+        publish_to=publish_to,
+        pod_endpoint=pod_endpoint,
+        source_md5=source_md5,
+    )
     server = open_server(host, namespace)
     with packaged(params, places, exchange) as package:
         made = create_schedule(server, package, name=name, cron=cron, experiment=experiment)

@@ -55,9 +55,10 @@ def test_pods_may_see_the_store_elsewhere_and_results_go_where_asked(kfp_server,
 
 def test_the_cluster_may_prepare_the_data(kfp_server, clone):
     (clone / "dvc.lock").unlink()
-    submit(prepare=True)
+    submit(prepare=True, source_md5="0f")
     given = only(kfp_server, "runs")["runtime_config"]["parameters"]
     assert "data_md5" not in given
+    assert given["source_md5"] == "0f"
     assert given["publish_to"] == "s3://bucket/lowres-runs"
     tasks = only(kfp_server, "versions")["pipeline_spec"]["pipeline_spec"]["components"]["comp-exit-handler-1"]["dag"]
     assert "prepare" in tasks["tasks"]
@@ -131,6 +132,7 @@ def wrong_config(kfp, clone, s3):
         (None, {"preset": "thumbdet-dem"}, "no such preset; did you mean thumbdet-demo"),
         (None, {"preset": "thumbdet-demo"}, "dvc.lock has data of another `data` section than"),
         (None, {"image": "lowres:latest"}, "not pinned"),
+        (None, {"source_md5": "0f"}, "give --prepare with it"),
         (None, {"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         (None, {"remote": "stor"}, "remote 'stor': DVC has no such remote; there are store"),
         (None, {"publish_to": "/here"}, "no S3 address"),
