@@ -46,6 +46,7 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool) ->
     """
     with open_repo() as repo:
         store = find_remote(repo, remote) if remote or repo.config["core"].get("remote") else None
+        data_here = _data_here(repo)
     endpoint_url = endpoint_url or (store.endpoint_url if store else "")
     fetched = SCRATCH / hashlib.sha256(address.encode()).hexdigest()[:16]
     report = pull_folder(address, fetched, endpoint_url=endpoint_url or None, session=store.session if store else None)
@@ -54,22 +55,16 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool) ->
         _require_params(record)
     _require_code(record)
     _require_outputs(fetched, record)
-    if record["data_md5"]:
+    places = [place for place in PLACES.values() if place != DATA or not data_here or data_here != record["data_md5"]]
+    if record["data_md5"] and DATA in places:
         _fetch_data(store, record["data_md5"], fetched)
     with open_repo() as repo:
-        _require_nothing_lost(repo, fetched)
+        _require_nothing_lost(repo, fetched, places)
     if take_params:
         PARAMS.write_text(record["params"])
-    for place in PLACES.values():
+    for place in places:
         _put(fetched / place, Path(place))
-    with open_repo() as repo:
-        repo.commit(force=True)
-    with open_repo() as repo:
-        changed = repo.status()
-        (data,) = repo.stage.load_one(name="prepare").outs
-        md5 = data.hash_info.value
-    if changed or (record["data_md5"] and md5 != record["data_md5"]):
-        raise ValueError(f"DVC still sees changes in {', '.join(sorted(changed)) or DATA}; look at `dvc status`")
+    _commit(record["data_md5"])
     shutil.rmtree(fetched)
     return {"outputs": len(PLACES), "bytes": report["bytes"]}
 
@@ -117,12 +112,35 @@ def _fetch_data(store: Remote | None, md5: str, fetched: Path) -> None:
         fetch_folder(opened, md5, fetched / DATA)
 
 
-def _require_nothing_lost(repo: Any, fetched: Path) -> None:
+def _data_here(repo: Any) -> str:
+    """The md5 of the data in this folder; empty where there are none."""
+    (data,) = repo.stage.load_one(name="prepare").outs
+    return str(data.get_hash().value) if data.exists else ""
+
+
+def _require_nothing_lost(repo: Any, fetched: Path, places: list[str]) -> None:
     for stage in repo.index.stages:
         for out in stage.outs:
             place = Path(out.def_path)
-            if out.exists and out.status() and _contents(place) != _contents(fetched / place):
+            if str(place) not in places or not out.exists or not out.status():
+                continue
+            if _contents(place) != _contents(fetched / place):
                 raise ValueError(f"{place} has changes that DVC does not hold; `dvc commit` it, or remove it")
+
+
+def _commit(data_md5: str) -> None:
+    from dvc.exceptions import DvcException
+
+    try:
+        with open_repo() as repo:
+            repo.commit(force=True)
+        with open_repo() as repo:
+            changed = sorted(repo.status())
+            (data,) = repo.stage.load_one(name="prepare").outs
+    except DvcException as error:
+        raise ValueError(f"DVC does not take the outputs: {error}; they are under outputs/") from error
+    if changed or (data_md5 and data.hash_info.value != data_md5):
+        raise ValueError(f"DVC still sees changes in {', '.join(changed) or DATA}; look at `dvc status`")
 
 
 def _contents(path: Path) -> dict[str, str]:

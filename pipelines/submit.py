@@ -65,11 +65,11 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
             known = client.create_experiment(experiment, namespace=server.namespace or None).experiment_id
         undo.callback(taken_back, client.delete_experiment, known)
     with server.doing(f"look up pipeline {PIPELINE!r}"):
-        pipeline_id = client.get_pipeline_id(PIPELINE)
+        pipeline_id = _pipeline_id(server)
     if not pipeline_id:
         with server.doing(f"make pipeline {PIPELINE!r}"):
             made = client.pipelines.pipeline_service_create_pipeline(
-                pipeline=kfp_server_api.V2beta1Pipeline(display_name=PIPELINE)
+                pipeline=kfp_server_api.V2beta1Pipeline(display_name=PIPELINE, namespace=server.namespace or None)
             )
             pipeline_id = made.pipeline_id
         undo.callback(taken_back, client.delete_pipeline, pipeline_id)
@@ -88,6 +88,12 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
 def _experiment_id(server: Server, name: str) -> str:
     listed = server.client.list_experiments(namespace=server.namespace, filter=_named(name))
     return listed.experiments[0].experiment_id if listed.experiments else ""
+
+
+def _pipeline_id(server: Server) -> str:
+    # Not kfp's own get_pipeline_id, which finds no pipeline of a namespace.
+    listed = server.client.list_pipelines(namespace=server.namespace or None, filter=_named(PIPELINE))
+    return listed.pipelines[0].pipeline_id if listed.pipelines else ""
 
 
 def _version_id(server: Server, pipeline_id: str, name: str) -> str:

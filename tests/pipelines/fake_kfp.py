@@ -155,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.kfp.multi_user and kind == "experiments" and not self.query.get("namespace"):
             raise ValueError("a namespace is needed")
         found = [one for one in self.all(kind) if within(one)]
+        if kind == "pipelines":
+            found = [one for one in found if one.get("namespace", "") == self.query.get("namespace", "")]
         for predicate in json.loads(self.query.get("filter") or '{"predicates": []}')["predicates"]:
             if predicate["operation"] != 1:
                 raise ValueError(f"operation {predicate['operation']}")

@@ -69,7 +69,8 @@ def test_a_namespace_is_needed_where_the_server_has_several_users(kfp_server, cl
     with pytest.raises(ValueError, match="several users; name your namespace with --namespace"):
         submit()
     submit(namespace="me")
-    assert only(kfp_server, "experiments")["namespace"] == "me"
+    submit(namespace="me")
+    assert only(kfp_server, "experiments")["namespace"] == only(kfp_server, "pipelines")["namespace"] == "me"
 
 
 def no_remote(kfp, clone, s3):
