@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from tests.stages.small import small_params, write_params
 
 from lowres.data.shards import ShardWriter
@@ -25,6 +26,16 @@ def make_clone(folder: Path) -> Path:
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "a clone")
     return folder
+
+
+def trim_code(folder: Path) -> None:
+    """Leave little code among the dependencies of stages, which DVC hashes again and again."""
+    yaml = YAML()
+    dag = yaml.load((folder / "dvc.yaml").read_text())
+    for stage in dag["stages"].values():
+        stage["deps"] = ["src/lowres/ops", *(dep for dep in stage["deps"] if not dep.startswith("src/"))]
+    with (folder / "dvc.yaml").open("w") as file:
+        yaml.dump({"stages": dag["stages"]}, file)
 
 
 def git(folder: Path, *arguments: str) -> None:

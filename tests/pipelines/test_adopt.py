@@ -1,4 +1,7 @@
-"""The full circle: a run's outputs in a bucket come into a fresh clone as if `dvc repro` had made them there."""
+"""The full circle: a run's outputs in a bucket come into a fresh clone as if `dvc repro` had made them there.
+
+Stages are stand-ins and depend on little code. `make kubeflow-circle` goes round with real ones and the whole dvc.yaml.
+"""
 
 import json
 import os
@@ -10,7 +13,7 @@ import pytest
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
 pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
 from dvc.repo import Repo
-from tests.pipelines.clone import git, make_clone
+from tests.pipelines.clone import git, make_clone, trim_code
 from tests.pipelines.stand_in_stages import install
 from tests.stages.small import small_params, write_params
 from tests.steps.recording import recorded
@@ -45,6 +48,7 @@ def trained(tmp_path_factory, bucket):
         f"[core]\n    remote = store\n['remote \"store\"']\n    url = s3://bucket/dvc\n    endpointurl = {bucket}\n"
     )
     (folder / ".dvc/config").write_text(config)
+    trim_code(folder)
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "a remote")
     with pytest.MonkeyPatch.context() as patch:
