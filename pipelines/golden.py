@@ -1,4 +1,4 @@
-"""The pipelines as compiled for two clusters, kept in `pipelines/compiled/` so that a change of the YAML is seen.
+"""The pipelines as compiled for two clusters, and with a bucket, kept in `pipelines/compiled/` to see the YAML change.
 
 `python -m pipelines.golden` writes them anew. The image is a stand-in: compile for your own with
 `lowres pipeline compile --image`.
@@ -24,13 +24,15 @@ PLACEMENTS = {
         checkpoint_claim="lowres-checkpoints",
         data_claim="lowres-data",
     ),
+    "training-bucket.yaml": Placement(image=IMAGE),
 }
 
 
 def write_golden(folder: Path) -> None:
     """Compile all of them into `folder`."""
     for name, placement in PLACEMENTS.items():
-        compile_training(folder / name, params=PARAMS, placement=placement)
+        bucket = name == "training-bucket.yaml"
+        compile_training(folder / name, params=PARAMS, placement=placement, fetch=bucket, publish=bucket)
 
 
 if __name__ == "__main__":

@@ -4,29 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Where a step's outputs lie in a working folder, as dvc.yaml names them. What is not here, only the UI shows.
-PLACES = {
-    ("prepare", "splits"): "outputs/data",
-    ("teacher", "model"): "outputs/teacher",
-    ("teacher", "history"): "outputs/history/teacher",
-    ("teacher", "metrics"): "outputs/metrics/teacher.json",
-    ("downsampler", "model"): "outputs/downsampler",
-    ("downsampler", "history"): "outputs/history/downsampler",
-    ("downsampler", "metrics"): "outputs/metrics/downsampler.json",
-    ("baseline", "model"): "outputs/baseline",
-    ("baseline", "history"): "outputs/history/baseline",
-    ("baseline", "metrics"): "outputs/metrics/baseline.json",
-    ("distill", "model"): "outputs/student",
-    ("distill", "history"): "outputs/history/distill",
-    ("distill", "metrics"): "outputs/metrics/distill.json",
-    ("evaluate", "evaluation"): "outputs/evaluation",
-    ("evaluate", "metrics"): "outputs/metrics/evaluation.json",
-    ("export", "onnx"): "outputs/export",
-    ("export", "metrics"): "outputs/metrics/export.json",
-    ("report", "folder"): "outputs/report",
-}
+from lowres.steps.places import PLACES
+
 # The text of params.yaml for those that tell of it, and what stands for files that Kubeflow's cache cannot see.
 ONLY_HERE = {"params_file", "source_md5"}
+# Steps that move what stages read and write. fetch stands for prepare: its md5 is what dvc.lock says prepare wrote
+# (`pipelines/locked_data.py` holds the two together). publish comes after all stages.
+FETCH, PUBLISH = "fetch", "publish"
+THIS_RUN = "{{$.pipeline_job_uuid}}"
 CHANNEL = "pipelinechannel--"
 
 
@@ -41,7 +26,7 @@ class Node:
 
 def disagreements(spec: dict[str, Any], dag: dict[str, Any]) -> list[str]:
     """One line for each difference between a compiled pipeline and dvc.yaml, both as plain values; empty if none."""
-    found = [*_wrong_bindings(spec)]
+    found = [*_wrong_bindings(spec), *_wrong_publishing(spec)]
     here, there = pipeline_nodes(spec), dvc_nodes(dag)
     for name in sorted(here.keys() | there.keys()):
         if name not in here or name not in there:
@@ -56,17 +41,24 @@ def disagreements(spec: dict[str, Any], dag: dict[str, Any]) -> list[str]:
 
 
 def pipeline_nodes(spec: dict[str, Any]) -> dict[str, Node]:
-    """The steps of a compiled pipeline that are stages; the exit handler, which reads how the run ended, is none."""
+    """The steps of a compiled pipeline that are stages, fetch as the one that it stands for.
+
+    publish is none, nor is the exit handler, which reads how the run ended.
+    """
     nodes = {}
     for name, task, component in _steps(spec):
+        if name == PUBLISH:
+            continue
         artifacts = task.get("inputs", {}).get("artifacts", {}).values()
         sources = [given["taskOutputArtifact"] for given in artifacts]
         written = component.get("outputDefinitions", {}).get("artifacts", {})
         params = component.get("inputDefinitions", {}).get("parameters", {})
-        nodes[name] = Node(
+        stage = _stage(name)
+        decides = {"data"} if name == FETCH and "data_md5" in params else set(params) - ONLY_HERE
+        nodes[stage] = Node(
             reads=frozenset(_place(source["producerTask"], source["outputArtifactKey"]) for source in sources),
-            writes=frozenset(PLACES[name, key] for key in written if (name, key) in PLACES),
-            params=frozenset(param.replace("data_input", "data.input") for param in params if param not in ONLY_HERE),
+            writes=frozenset(PLACES[stage, key] for key in written if (stage, key) in PLACES),
+            params=frozenset(param.replace("data_input", "data.input") for param in decides),
         )
     return nodes
 
@@ -101,14 +93,35 @@ def _reads_how_it_ended(component: dict[str, Any]) -> bool:
     return any(param["parameterType"] == "TASK_FINAL_STATUS" for param in params)
 
 
+def _stage(step: str) -> str:
+    return "prepare" if step == FETCH else step
+
+
 def _place(task: str, key: str) -> str:
-    return PLACES.get((task, key), f"{task}.{key}, which is no output of a stage")
+    return PLACES.get((_stage(task), key), f"{task}.{key}, which is no output of a stage")
 
 
 def _wrong_bindings(spec: dict[str, Any]) -> Iterator[str]:
     """A section that reaches a step under another section's name would run, with the wrong values."""
     for name, task, _ in _steps(spec):
         for param, given in task.get("inputs", {}).get("parameters", {}).items():
-            source = given.get("componentInputParameter", str(given))
-            if source.removeprefix(CHANNEL) != param:
+            source = given.get("componentInputParameter", str(given.get("runtimeValue", {}).get("constant", given)))
+            if source.removeprefix(CHANNEL) != param and (name, param, source) != (PUBLISH, "run", THIS_RUN):
                 yield f"{name}: parameter {param} is given {source.removeprefix(CHANNEL)}"
+
+
+def _wrong_publishing(spec: dict[str, Any]) -> Iterator[str]:
+    """What publish pushes is named after its step and output; a run that is adopted must have all of them."""
+    for name, task, component in _steps(spec):
+        if name != PUBLISH:
+            continue
+        given = {}
+        for key, artifact in task["inputs"]["artifacts"].items():
+            source = artifact["taskOutputArtifact"]
+            given[key] = f"{_stage(source['producerTask'])}_{source['outputArtifactKey']}"
+        wanted = {f"{step}_{output}" for step, output in PLACES}
+        if set(given) != wanted:
+            yield f"publish: its inputs differ from the outputs of stages: {sorted(set(given) ^ wanted)}"
+        yield from (f"publish: input {key} is given {source}" for key, source in given.items() if key != source)
+        if component.get("outputDefinitions"):
+            yield "publish: has outputs, on which a stage could depend"

@@ -12,6 +12,7 @@ from kfp.dsl import PipelineTask
 
 # Of the image: where steps run, so where checkpoints and the sources' relative paths are.
 WORK_FOLDER = "/lowres"
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,8 @@ class Placement:
 
     `checkpoint_claim` and `data_claim` name volume claims for checkpoints (a new run of the same work resumes) and for
     the files of a data source. `webhook_secret` names the secret whose key `url` is told how a run ended. Secrets are
-    named, never held.
+    named, never held. `store_secret` names the secret whose keys are AWS's variables, for steps that use the bucket; a
+    pod that has a role needs none. `cache` is false where each run must do its work again.
     """
 
     image: str
@@ -39,6 +41,8 @@ class Placement:
     checkpoint_claim: str = ""
     data_claim: str = ""
     webhook_secret: str = "lowres-webhook"
+    store_secret: str = "lowres-store"
+    cache: bool = True
 
     def __post_init__(self) -> None:
         """ValueError for what a cluster would refuse late or run wrongly."""
@@ -59,6 +63,8 @@ class Placement:
         task.set_env_variable("LOWRES_IMAGE", self.image)
         task.set_cpu_request(self.cpu_request).set_cpu_limit(self.cpu_limit)
         task.set_memory_request(self.memory_request).set_memory_limit(self.memory_limit)
+        if not self.cache:
+            task.set_caching_options(False)
         if self.retries:
             task.set_retry(self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="600s")
         kubernetes.set_timeout(task, seconds=round(self.timeout_hours * 3600))
@@ -70,6 +76,13 @@ class Placement:
         self.plain(task)
         if self.data_claim:
             kubernetes.mount_pvc(task, pvc_name=self.data_claim, mount_path=f"{WORK_FOLDER}/data")
+        return task
+
+    def exchanging(self, task: PipelineTask) -> PipelineTask:
+        """A plain step that reads or writes the bucket."""
+        self.plain(task)
+        keys = {name: name for name in STORE_KEYS}
+        kubernetes.use_secret_as_env(task, secret_name=self.store_secret, secret_key_to_env=keys, optional=True)
         return task
 
     def network(self, task: PipelineTask) -> PipelineTask:

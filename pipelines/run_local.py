@@ -14,6 +14,7 @@ from kfp import local
 from kfp.local import SubprocessRunner
 
 from lowres.steps.failing import LAST_WORDS
+from lowres.storage.address import split_address
 from pipelines.arguments import arguments_of
 from pipelines.placement import Placement
 from pipelines.training import training_pipeline
@@ -22,9 +23,15 @@ from pipelines.training import training_pipeline
 THIS_PYTHON = f"this-python@sha256:{'0' * 64}"
 
 
-def run_locally(params: Path, *, root: Path) -> None:
-    """Run every step, outputs under `root`; ValueError with the failed step's own line if one fails."""
+def run_locally(params: Path, *, root: Path, publish_to: str = "", endpoint_url: str = "") -> None:
+    """Run every step, outputs under `root`, and below `publish_to` if it is an S3 address.
+
+    ValueError with the failed step's own line if one fails.
+    """
     arguments = arguments_of(params)
+    if publish_to:
+        split_address(publish_to)
+        arguments |= {"publish_to": publish_to, "remote_endpoint": endpoint_url}
     _refuse_python3(arguments, root)
     with tempfile.TemporaryDirectory() as scratch:
         last_words = Path(scratch) / "last-words"
@@ -36,7 +43,8 @@ def run_locally(params: Path, *, root: Path) -> None:
                 # What a cluster would do with images and resources has no meaning here.
                 warnings.filterwarnings("ignore", message="Task .* have no effect")
                 warnings.filterwarnings("ignore", message="You may be attemping to run a task")
-                training_pipeline(Placement(image=THIS_PYTHON, retries=0))(**arguments)
+                pipeline = training_pipeline(Placement(image=THIS_PYTHON, retries=0), publish=bool(publish_to))
+                pipeline(**arguments)
         except RuntimeError as error:
             said = last_words.read_text().strip().removeprefix("error: ")
             raise ValueError(f"the pipeline failed: {said or error}") from error

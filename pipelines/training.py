@@ -3,6 +3,7 @@
     prepare -> teacher     -> distill  -> evaluate -> export -> report
             -> downsampler -> baseline ->
 
+With a bucket, fetch may stand where prepare does, and publish comes last.
 `tests/pipelines/test_parity.py` holds one to the other.
 """
 
@@ -11,18 +12,25 @@ from components.distill import distill as train_student
 from components.downsampler import downsampler as train_downsampler
 from components.evaluate import evaluate as measure
 from components.export import export as write_onnx
+from components.fetch import fetch as fetch_splits
 from components.notify import notify
 from components.prepare import prepare as pack
+from components.publish import publish as push_outputs
 from components.report import report as write_page
 from components.teacher import teacher as train_teacher
 from kfp import dsl
 from kfp.dsl.graph_component import GraphComponent
 
+from lowres.steps.places import PLACES
 from pipelines.placement import Placement
 
 
-def training_pipeline(on: Placement) -> GraphComponent:
-    """The pipeline with its steps placed; its arguments are sections of params.yaml (`pipelines/arguments.py`)."""
+def training_pipeline(on: Placement, *, fetch: bool = False, publish: bool = False) -> GraphComponent:
+    """The pipeline with its steps placed; its arguments are sections of params.yaml (`pipelines/arguments.py`).
+
+    With `fetch`, the data with `data_md5` come from the DVC remote at `remote`, and nothing is prepared. With
+    `publish`, the outputs go below `publish_to`. Without them these arguments are not used.
+    """
 
     @dsl.pipeline(name="lowres-training", description="Train at full resolution, ship a model that reads thumbnails.")
     def lowres_training(
@@ -38,10 +46,18 @@ def training_pipeline(on: Placement) -> GraphComponent:
         report: str,
         params_file: str,
         source_md5: str = "",
+        data_md5: str = "",
+        remote: str = "",
+        remote_endpoint: str = "",
+        publish_to: str = "",
     ):
         shared = {"task": task, "data_input": data_input}
         with dsl.ExitHandler(on.notifier(notify()), name="stages"):
-            splits = on.packing(pack(data=data, source_md5=source_md5)).outputs["splits"]
+            if fetch:
+                first = on.exchanging(fetch_splits(data_md5=data_md5, remote=remote, remote_endpoint=remote_endpoint))
+            else:
+                first = on.packing(pack(data=data, source_md5=source_md5))
+            splits = first.outputs["splits"]
             full = on.network(train_teacher(**shared, teacher=teacher, data=splits))
             thumbnails = on.network(train_downsampler(**shared, downsampler=downsampler, data=splits))
             start = {"data": splits, "teacher": full.outputs["model"], "downsampler": thumbnails.outputs["model"]}
@@ -67,7 +83,7 @@ def training_pipeline(on: Placement) -> GraphComponent:
                     evaluation=measured.outputs["evaluation"],
                 )
             )
-            on.plain(
+            page = on.plain(
                 write_page(
                     task=task,
                     report=report,
@@ -81,5 +97,26 @@ def training_pipeline(on: Placement) -> GraphComponent:
                     history_distill=student.outputs["history"],
                 )
             )
+            if publish:
+                steps = {
+                    "teacher": full,
+                    "downsampler": thumbnails,
+                    "baseline": alone,
+                    "distill": student,
+                    "evaluate": measured,
+                    "export": exported,
+                    "report": page,
+                }
+                outputs = {f"{step}_{name}": steps[step].outputs[name] for step, name in PLACES if step in steps}
+                pushing = push_outputs(
+                    publish_to=publish_to,
+                    remote_endpoint=remote_endpoint,
+                    run=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+                    params_file=params_file,
+                    data_md5=data_md5,
+                    prepare_splits=splits,
+                    **outputs,
+                )
+                on.exchanging(pushing).set_caching_options(False)
 
     return lowres_training

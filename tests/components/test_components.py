@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
 
-NAMES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report", "notify"]
+STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
+NAMES = [*STAGES, "notify", "fetch", "publish"]
 
 
 def body_of(name):

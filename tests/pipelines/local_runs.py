@@ -4,22 +4,25 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.parity import PLACES
+from lowres.steps.places import PLACES
 
 ROOT = Path(__file__).parents[2]
 # What only the UI shows, beside the outputs that dvc.yaml names.
 SHOWN = {("evaluate", "confusion"), ("report", "page"), ("report", "verdict")}
 
 
-def run_pipeline(folder: Path, *, plant_in: str = "", **environment: str) -> subprocess.CompletedProcess:
+def run_pipeline(
+    folder: Path, *, plant_in: str = "", arguments: Sequence[str] = (), **environment: str
+) -> subprocess.CompletedProcess:
     """`lowres pipeline run --local` on the folder's params.yaml; `plant_in` names a stage that fails after its work."""
     path = [str(ROOT / "tests/pipelines/planting")] if plant_in else []
     whole = {**os.environ, "OMP_NUM_THREADS": "1", "PLANT_IN": plant_in, **environment}
     whole["PYTHONPATH"] = os.pathsep.join([*path, str(ROOT / "src"), str(ROOT)])
-    command = [sys.executable, "-m", "lowres.cli", "pipeline", "run", "--local"]
+    command = [sys.executable, "-m", "lowres.cli", "pipeline", "run", "--local", *arguments]
     return subprocess.run(
         command, cwd=folder, env=whole, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

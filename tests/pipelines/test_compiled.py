@@ -17,6 +17,7 @@ from tests.pipelines.spec import documents  # noqa: E402
 GOLDEN = sorted(FOLDER.glob("*.yaml"))
 EACH = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 CANARY = "canary-5f3a"
+STEPS = {"training-cpu.yaml": 9, "training-gpu.yaml": 9, "training-bucket.yaml": 10}
 COMPILE = (
     "import sys; from pathlib import Path; from pipelines.golden import write_golden; write_golden(Path(sys.argv[1]))"
 )
@@ -42,7 +43,7 @@ def test_another_hash_seed_and_secrets_in_the_environment_leave_the_same_bytes(t
 def test_it_parses_into_the_messages_that_the_server_reads(path):
     pipeline, platform = documents(path)
     assert ParseDict(pipeline, PipelineSpec()).root.dag.tasks
-    assert len(ParseDict(pipeline["deploymentSpec"], PipelineDeploymentConfig()).executors) == 9
+    assert len(ParseDict(pipeline["deploymentSpec"], PipelineDeploymentConfig()).executors) == STEPS[path.name]
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     for executor in settings.values():
         ParseDict(executor, KubernetesExecutorConfig())
@@ -75,7 +76,7 @@ def test_every_reference_leads_somewhere(path):
 def test_every_image_is_pinned_by_its_digest(path):
     pipeline, _ = documents(path)
     images = [executor["container"]["image"] for executor in pipeline["deploymentSpec"]["executors"].values()]
-    assert len(images) == 9
+    assert len(images) == STEPS[path.name]
     assert all(re.fullmatch(r"[^@]+@sha256:[0-9a-f]{64}", image) for image in images)
     assert "lowres-image-set-when-compiled" not in path.read_text()
 
@@ -91,8 +92,13 @@ def test_the_only_environment_is_the_image_and_secrets_are_named_not_held(path):
     containers = [executor["container"] for executor in pipeline["deploymentSpec"]["executors"].values()]
     assert {variable["name"] for container in containers for variable in container.get("env", [])} == {"LOWRES_IMAGE"}
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    secrets = [entry for executor in settings.values() for entry in executor.get("secretAsEnv", [])]
-    assert [entry["secretName"] for entry in secrets] == ["lowres-webhook"]
+    secrets = {
+        name: [entry["secretName"] for entry in given.get("secretAsEnv", [])] for name, given in settings.items()
+    }
+    wanted = {"exec-notify": ["lowres-webhook"], "exec-fetch": ["lowres-store"], "exec-publish": ["lowres-store"]}
+    assert {name: given for name, given in secrets.items() if given} == {
+        name: given for name, given in wanted.items() if name in settings
+    }
     assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]", path.read_text())
 
 
@@ -116,3 +122,9 @@ def test_no_step_runs_as_root_or_without_an_end(path):
     for executor in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values():
         assert executor["securityContext"] == {"runAsUser": "1000", "runAsGroup": "1000", "runAsNonRoot": True}
         assert int(executor["activeDeadlineSeconds"]) > 0
+
+
+def test_publish_is_never_taken_from_the_cache_and_fetch_is():
+    pipeline, _ = documents(FOLDER / "training-bucket.yaml")
+    tasks = pipeline["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+    assert {name for name, task in tasks.items() if not task["cachingOptions"].get("enableCache")} == {"publish"}

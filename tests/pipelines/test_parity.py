@@ -7,8 +7,10 @@ from ruamel.yaml import YAML
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
 from pipelines.golden import FOLDER, ROOT
-from pipelines.parity import PLACES, disagreements, dvc_nodes, pipeline_nodes
+from pipelines.parity import disagreements, dvc_nodes, pipeline_nodes
 from tests.pipelines.spec import documents
+
+from lowres.steps.places import PLACES
 
 DAG = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
 STAGES = ["baseline", "distill", "downsampler", "evaluate", "export", "prepare", "report", "teacher"]
@@ -17,6 +19,11 @@ STAGES = ["baseline", "distill", "downsampler", "evaluate", "export", "prepare",
 @pytest.fixture
 def spec():
     return documents(FOLDER / "training-cpu.yaml")[0]
+
+
+@pytest.fixture
+def with_bucket():
+    return documents(FOLDER / "training-bucket.yaml")[0]
 
 
 @pytest.fixture
@@ -32,7 +39,14 @@ def test_the_pipeline_and_dvc_agree(spec):
     assert disagreements(spec, DAG) == []
 
 
-def test_both_are_read_whole(spec):
+def test_with_a_bucket_they_agree_too(with_bucket):
+    assert {"fetch", "publish"} < stages_of(with_bucket).keys()
+    assert "prepare" not in stages_of(with_bucket)
+    assert disagreements(with_bucket, DAG) == []
+
+
+def test_both_are_read_whole(spec, with_bucket):
+    assert pipeline_nodes(with_bucket) == pipeline_nodes(spec)
     assert sorted(pipeline_nodes(spec)) == sorted(dvc_nodes(DAG)) == STAGES
     assert {path for node in pipeline_nodes(spec).values() for path in node.writes} == set(PLACES.values())
 
@@ -82,3 +96,21 @@ def test_a_section_given_under_the_name_of_another_is_seen(spec):
     given = stages_of(spec)["distill"]["inputs"]["parameters"]
     given["distill"]["componentInputParameter"] = "pipelinechannel--teacher"
     assert disagreements(spec, DAG) == ["distill: parameter distill is given teacher"]
+
+
+def test_data_fetched_by_anything_but_their_md5_are_seen(with_bucket):
+    del with_bucket["components"]["comp-fetch"]["inputDefinitions"]["parameters"]["data_md5"]
+    assert disagreements(with_bucket, DAG) == [
+        "prepare params: only in the pipeline ['remote', 'remote_endpoint'], in dvc.yaml ['data']"
+    ]
+
+
+def test_an_output_that_is_not_published_is_seen(with_bucket):
+    del stages_of(with_bucket)["publish"]["inputs"]["artifacts"]["export_onnx"]
+    assert disagreements(with_bucket, DAG) == ["publish: its inputs differ from the outputs of stages: ['export_onnx']"]
+
+
+def test_an_output_published_in_the_place_of_another_is_seen(with_bucket):
+    given = stages_of(with_bucket)["publish"]["inputs"]["artifacts"]["teacher_model"]["taskOutputArtifact"]
+    given["producerTask"] = "downsampler"
+    assert disagreements(with_bucket, DAG) == ["publish: input teacher_model is given downsampler_model"]

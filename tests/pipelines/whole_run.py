@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from pipelines.golden import FOLDER
-from pipelines.parity import PLACES
 from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
 from tests.stages.commands import lowres
 from tests.stages.small import small_params, write_params
 
 from lowres.models.artifact import sha256_of
+from lowres.steps.places import PLACES
 
 TRAINED = ["teacher", "downsampler", "baseline", "distill"]
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from boto3.session import Session
+
 from lowres.storage.download import download, has_content, part_path
 from lowres.storage.manifest import MAX_MANIFEST_BYTES, Entry, decode_manifest
 from lowres.storage.parallel import for_each
@@ -34,12 +36,14 @@ def pull_folder(
     attempts: int = 10,
     backoff_s: float = 0.2,
     timeout_s: float = 30.0,
+    session: Session | None = None,
     on_progress: OnProgress = lambda moved, left: None,
 ) -> dict[str, Any]:
     """Make `folder` hold every file of the manifest at `s3://bucket/prefix`, with its sha256, and report.
 
     The report holds `files`, `fetched`, `already_there`, `bytes`, `bytes_fetched`, `not_in_manifest`, `retries`,
-    `seconds`. `timeout_s` bounds a wait for the service, not a transfer.
+    `seconds`. `timeout_s` bounds a wait for the service, not a transfer. `session` holds credentials of another origin
+    than AWS's variables.
 
     Raises:
         ValueError: no manifest, one that is damaged or names what may not be written, a file that differs from it, no
@@ -54,6 +58,7 @@ def pull_folder(
         attempts=attempts,
         backoff_s=backoff_s,
         timeout_s=timeout_s,
+        session=session,
     )
     where = store.name(MANIFEST)
     data = store.read_small(MANIFEST, max_bytes=MAX_MANIFEST_BYTES)

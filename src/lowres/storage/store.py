@@ -33,8 +33,11 @@ def open_store(
     attempts: int,
     backoff_s: float,
     timeout_s: float,
+    session: Session | None = None,
 ) -> "Store":
     """The store at `s3://bucket/prefix`; None leaves endpoint and checksum mode to AWS's variables and profile.
+
+    `session` holds credentials of another origin than AWS's variables, such as DVC's configuration.
 
     Raises:
         ValueError: a wrong address, endpoint, profile or setting.
@@ -59,7 +62,7 @@ def open_store(
         **options,
     )
     try:
-        client = Session().client("s3", endpoint_url=endpoint_url, config=config)
+        client = (session or Session()).client("s3", endpoint_url=endpoint_url, config=config)
     except REMOTE_ERRORS as error:
         raise ValueError(f"{address}: the AWS settings cannot be used ({type(error).__name__}: {error})") from None
     check_endpoint(client.meta.endpoint_url)
@@ -107,6 +110,19 @@ class Store:
                     return ""
                 raise
             return answer.get("Metadata", {}).get("sha256", "")
+
+        return self._run(head, path=path, doing="look up")
+
+    def size(self, path: str) -> int | None:
+        """Size of an object in bytes; None where there is none."""
+
+        def head() -> int | None:
+            try:
+                return self._client.head_object(**self._object(path))["ContentLength"]
+            except ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
 
         return self._run(head, path=path, doing="look up")
 

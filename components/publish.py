@@ -1,0 +1,61 @@
+"""publish as a component. An input is named after the step and its output, so that its place is known."""
+
+from kfp.dsl import Artifact, Dataset, Input, Metrics, Model
+
+from components.definition import component
+
+
+@component
+def publish(
+    publish_to: str,
+    remote_endpoint: str,
+    run: str,
+    params_file: str,
+    data_md5: str,
+    prepare_splits: Input[Dataset],
+    teacher_model: Input[Model],
+    teacher_history: Input[Artifact],
+    teacher_metrics: Input[Metrics],
+    downsampler_model: Input[Model],
+    downsampler_history: Input[Artifact],
+    downsampler_metrics: Input[Metrics],
+    baseline_model: Input[Model],
+    baseline_history: Input[Artifact],
+    baseline_metrics: Input[Metrics],
+    distill_model: Input[Model],
+    distill_history: Input[Artifact],
+    distill_metrics: Input[Metrics],
+    evaluate_evaluation: Input[Artifact],
+    evaluate_metrics: Input[Metrics],
+    export_onnx: Input[Model],
+    export_metrics: Input[Metrics],
+    report_folder: Input[Artifact],
+):
+    """Push the outputs to a bucket, for `lowres pipeline adopt`."""
+    from lowres.steps.publish import publish_outputs
+
+    publish_outputs(
+        publish_to=publish_to,
+        endpoint_url=remote_endpoint,
+        run=run,
+        params_file=params_file,
+        data_md5=data_md5,
+        prepare_splits=prepare_splits,
+        teacher_model=teacher_model,
+        teacher_history=teacher_history,
+        teacher_metrics=teacher_metrics,
+        downsampler_model=downsampler_model,
+        downsampler_history=downsampler_history,
+        downsampler_metrics=downsampler_metrics,
+        baseline_model=baseline_model,
+        baseline_history=baseline_history,
+        baseline_metrics=baseline_metrics,
+        distill_model=distill_model,
+        distill_history=distill_history,
+        distill_metrics=distill_metrics,
+        evaluate_evaluation=evaluate_evaluation,
+        evaluate_metrics=evaluate_metrics,
+        export_onnx=export_onnx,
+        export_metrics=export_metrics,
+        report_folder=report_folder,
+    )

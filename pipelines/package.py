@@ -1,0 +1,97 @@
+"""What is sent to a server: the compiled pipeline and its arguments, made and checked before anything is sent."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lowres.storage.address import check_endpoint, split_address
+from lowres.storage.dvc_remote import look_up_folder, open_remote
+from pipelines.arguments import arguments_of
+from pipelines.compile import compile_training
+from pipelines.locked_data import find_remote, locked_md5, open_repo
+from pipelines.placement import Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """How data come in and results go out. Empty: no data are fetched (pods prepare them), nothing is published.
+
+    `source_md5` stands for the files that pods prepare data from, which Kubeflow's cache cannot see.
+    """
+
+    data_md5: str = ""
+    remote: str = ""
+    remote_endpoint: str = ""
+    publish_to: str = ""
+    source_md5: str = ""
+
+    def arguments(self) -> dict[str, str]:
+        """As arguments of the pipeline."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def told(self) -> str:
+        """One line for people."""
+        data = f"{self.data_md5} from {self.remote}" if self.data_md5 else "prepared by the run"
+        return f"data: {data}; results: {self.publish_to or 'not published, so `adopt` cannot bring them back'}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A compiled pipeline, the arguments of a run, and a version name that only equal pipelines share."""
+
+    path: Path
+    arguments: dict[str, str]
+    version: str
+
+
+def find_exchange(
+    params: Path, *, remote: str, prepare: bool, publish_to: str, pod_endpoint: str, source_md5: str
+) -> Exchange:
+    """From dvc.lock and DVC's remote; the bucket is asked whether it has the data.
+
+    `prepare` leaves the data to the pods; then a remote is used where there is one. `pod_endpoint` is the store's
+    address as pods see it. Results go to `publish_to`, or below `lowres-runs` of the remote's bucket.
+
+    Raises:
+        ValueError: no remote, no such data in dvc.lock or in the bucket, a wrong address, credentials.
+    """
+    if source_md5 and not prepare:
+        raise ValueError("--source-md5 stands for files that pods prepare; give --prepare with it")
+    if pod_endpoint:
+        check_endpoint(pod_endpoint)
+    if publish_to:
+        split_address(publish_to)
+    with open_repo() as repo:
+        if prepare and not remote and not repo.config["core"].get("remote"):
+            return Exchange(publish_to=publish_to, remote_endpoint=pod_endpoint, source_md5=source_md5)
+        found = find_remote(repo, remote)
+        md5 = "" if prepare else locked_md5(repo, params)
+    if md5:
+        look_up_folder(open_remote(found.address, endpoint_url=found.endpoint_url or None, session=found.session), md5)
+    bucket, _ = split_address(found.address)
+    return Exchange(
+        data_md5=md5,
+        remote=found.address if md5 else "",
+        remote_endpoint=pod_endpoint or found.endpoint_url,
+        publish_to=publish_to or f"s3://{bucket}/lowres-runs",
+        source_md5=source_md5,
+    )
+
+
+@contextmanager
+def packaged(params: Path, placement: Placement, exchange: Exchange) -> Iterator[Package]:
+    """Compile into a temporary file, which is gone after the block."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "pipeline.yaml"
+        compile_training(
+            path,
+            params=params,
+            placement=placement,
+            fetch=bool(exchange.data_md5),
+            publish=bool(exchange.publish_to),
+        )
+        version = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        yield Package(path, arguments_of(params) | exchange.arguments(), version)

@@ -1,0 +1,153 @@
+"""Kubeflow's API server through `kfp.Client`: checked before use, every error one line, no secret in it.
+
+The address comes from `--host` or kfp's own KF_PIPELINES_ENDPOINT. A token comes from LOWRES_KFP_TOKEN, the cookie of a
+login page from LOWRES_KFP_COOKIE; neither is an option, since a command line is seen by all users of a machine.
+"""
+
+import io
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import kfp_server_api
+import urllib3
+from kfp import Client
+
+TOKEN, COOKIE = "LOWRES_KFP_TOKEN", "LOWRES_KFP_COOKIE"
+HOST, UI_HOST = "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_UI_ENDPOINT"
+WAIT_S = (10, 60)  # to connect, and for an answer; kfp itself would wait for ever
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answered. `namespace` is empty where the server has one user."""
+
+    client: Client
+    host: str
+    namespace: str
+
+    def run_url(self, run_id: str) -> str:
+        """Where a browser shows a run."""
+        return f"{(os.environ.get(UI_HOST) or self.host).rstrip('/')}/#/runs/details/{run_id}"
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong inside into a ValueError that begins with `what`; kfp's own prints are kept back."""
+        with _told(what, self.host), redirect_stdout(io.StringIO()):
+            yield
+
+
+def open_server(host: str, namespace: str) -> Server:
+    """Connect; empty texts mean the environment's host and no namespace.
+
+    Raises:
+        ValueError: no address, a wrong one, no answer, no v2beta1 API, credentials that are refused, no namespace
+            where the server wants one.
+    """
+    host = _address(host or os.environ.get(HOST, ""))
+    for noisy in ("urllib3", "kfp_server_api.rest"):  # retries one by one; bodies of answers
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    with _told("connect", host):
+        multi_user = _check(host)
+        if multi_user and not namespace:
+            raise ValueError(f"{host} has several users; name your namespace with --namespace")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that it speaks v2 only
+            client = Client(
+                host=host,
+                namespace=namespace,
+                existing_token=os.environ.get(TOKEN) or None,
+                cookies=os.environ.get(COOKIE) or None,
+            )
+    _bound_waits(client)
+    return Server(client, host, namespace)
+
+
+def _address(host: str) -> str:
+    if not host:
+        raise ValueError(f"no server is named; give --host https://... or set {HOST}")
+    host = host if "://" in host else f"https://{host}"
+    parts = urlsplit(host)
+    if "@" in parts.netloc:
+        raise ValueError(f"the server's address holds credentials; put a token in {TOKEN} or a cookie in {COOKIE}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"--host {host!r} is no address of a server; write https://HOST, or https://HOST/pipeline")
+    return host.rstrip("/")
+
+
+def _check(host: str) -> bool:
+    """Whether the server has several users; kfp's own check tries for 25 s and logs headers."""
+    config = kfp_server_api.Configuration(host=host)
+    config.retries = urllib3.Retry(total=1, redirect=3)
+    if os.environ.get(TOKEN):
+        config.api_key = {"authorization": os.environ[TOKEN]}
+        config.api_key_prefix = {"authorization": "Bearer"}
+    api = kfp_server_api.HealthzServiceApi(kfp_server_api.ApiClient(config, cookie=os.environ.get(COOKIE) or None))
+    try:
+        answer, _, headers = api.healthz_service_get_healthz_with_http_info(_request_timeout=WAIT_S)
+    except kfp_server_api.ApiException as error:
+        if error.status in (404, 501):
+            raise ValueError(
+                f"{host} has no v2beta1 API (HTTP {error.status}); lowres needs Kubeflow Pipelines 2.0 or later there"
+            ) from None
+        raise
+    if "json" not in headers.get("Content-Type", ""):
+        raise ValueError(
+            f"{host} answers with a page, not with its API: a login page, or another address; "
+            f"set {TOKEN} or {COOKIE} anew, or correct --host"
+        )
+    return bool(answer.multi_user)
+
+
+def _bound_waits(client: Client) -> None:
+    rest = client.runs.run_service_get_run.__self__.api_client.rest_client
+    request = rest.request
+
+    def bounded(*arguments: Any, **named: Any) -> Any:
+        return request(*arguments, **(named | {"_request_timeout": named.get("_request_timeout") or WAIT_S}))
+
+    rest.request = bounded
+
+
+@contextmanager
+def _told(what: str, host: str) -> Iterator[None]:
+    # "from None": the original holds the headers of the request or of the answer.
+    try:
+        yield
+    except kfp_server_api.ApiException as error:
+        raise ValueError(f"{what}: {_meaning(error, host)}") from None
+    except urllib3.exceptions.HTTPError as error:
+        kind = type(getattr(error, "reason", None) or error).__name__
+        raise ValueError(
+            f"{what}: cannot reach {host} ({kind}); check --host and the network, or the port that is forwarded"
+        ) from None
+
+
+def _meaning(error: kfp_server_api.ApiException, host: str) -> str:
+    status = error.status
+    if status in (401, 403):
+        return f"{host} does not accept the credentials (HTTP {status}), or they have expired; set {TOKEN} anew"
+    if status == 404:
+        return f"{host} knows no such thing (HTTP 404)"
+    if not status:
+        return f"the TLS connection to {host} failed; check the address and the certificate"
+    said = _said(error.body)
+    return f"{host} refuses (HTTP {status})" + (f": {said}" if said else "")
+
+
+def _said(body: Any) -> str:
+    """The server's own short message, without what we must not show."""
+    try:
+        answer = json.loads(body)
+        text = str(answer.get("message") or answer.get("error") or "")
+    except (ValueError, TypeError, AttributeError):
+        return ""
+    for secret in (os.environ.get(TOKEN), os.environ.get(COOKIE)):
+        text = text.replace(secret, "***") if secret else text
+    return " ".join(text.split())[:300]

@@ -1,0 +1,54 @@
+"""How a run stands, step by step."""
+
+import kfp_server_api
+from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
+
+from pipelines.server import Server
+
+STEPS = (
+    *("fetch", "prepare", "teacher", "downsampler", "baseline", "distill"),
+    *("evaluate", "export", "report", "publish", "notify"),
+)
+FAILED = {"FAILED", "CANCELED"}
+
+
+def find_run(server: Server, run_id: str) -> V2beta1Run:
+    """The run with this id; ValueError where the server has none."""
+    with server.doing(f"look up run {run_id!r}"):
+        try:
+            return server.client.get_run(run_id)
+        except kfp_server_api.ApiException as error:
+            if error.status in (400, 404):
+                raise ValueError(f"run {run_id!r}: {server.host} has no such run; copy its id from the URL") from None
+            raise
+
+
+def status_lines(run: V2beta1Run) -> list[str]:
+    """One line for the run, one for each step that has begun: name, state, seconds, error.
+
+    A server lists each step beside the drivers and pods that it started for it; these are left out. A step with
+    several attempts counts as its last one.
+    """
+    lines = [f"{run.display_name}: {run.state or 'PENDING'}"]
+    details = (run.run_details.task_details if run.run_details else None) or []
+    by_name: dict[str, V2beta1PipelineTaskDetail] = {}
+    for task in details:
+        before = by_name.get(task.display_name)
+        if task.display_name in STEPS and (before is None or _began(before) <= _began(task)):
+            by_name[task.display_name] = task
+    for name in STEPS:
+        if name in by_name:
+            lines.append(_line(name, by_name[name]))
+    if run.error and run.error.message:
+        lines.append(f"error: {' '.join(run.error.message.split())}")
+    return lines
+
+
+def _began(task: V2beta1PipelineTaskDetail) -> float:
+    return task.start_time.timestamp() if task.start_time else 0.0
+
+
+def _line(name: str, task: V2beta1PipelineTaskDetail) -> str:
+    took = f"{(task.end_time - task.start_time).total_seconds():.0f} s" if task.end_time and task.start_time else ""
+    said = " ".join(task.error.message.split()) if task.error and task.error.message else ""
+    return f"  {name:12s} {task.state or 'PENDING':10s} {took:>8s}  {said}".rstrip()

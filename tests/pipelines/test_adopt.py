@@ -1,0 +1,219 @@
+"""The full circle: a run's outputs in a bucket come into a fresh clone as if `dvc repro` had made them there.
+
+Stages are stand-ins and depend on little code. `make kubeflow-circle` goes round with real ones and the whole dvc.yaml.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
+from dvc.repo import Repo
+from tests.pipelines.clone import git, make_clone, trim_code
+from tests.pipelines.stand_in_stages import install
+from tests.stages.small import small_params, write_params
+from tests.steps.recording import recorded
+from tests.storage.conftest import contents
+from tests.storage.moto_process import COMMAND, moto_server
+
+from lowres import pipeline_commands as commands
+from lowres.steps import publish
+from lowres.steps.places import PLACES
+from pipelines import adopt as adopting
+
+PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
+if COMMAND is None:
+    pytest.skip("moto_server is not on the PATH; docs/storage.md says how to get it", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    import boto3
+
+    with moto_server() as url:
+        keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=url, **keys).create_bucket(Bucket="bucket")
+        yield url
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, bucket):
+    """A clone where `dvc repro` has run every stage, stand-ins that take no time, and its data are pushed."""
+    folder = make_clone(tmp_path_factory.mktemp("trained") / "clone")
+    config = (
+        f"[core]\n    remote = store\n['remote \"store\"']\n    url = s3://bucket/dvc\n    endpointurl = {bucket}\n"
+    )
+    (folder / ".dvc/config").write_text(config)
+    trim_code(folder)
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "a remote")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
+            patch.setenv(f"AWS_{name}", value)
+        patch.setenv("PATH", f"{install(tmp_path_factory.mktemp('bin') / 'bin')}:{os.environ['PATH']}")
+        patch.chdir(folder)
+        assert len(ran()) == 8
+        with Repo() as repo:
+            repo.push("prepare")
+    return folder
+
+
+def ran():
+    """The stages that `dvc repro` runs in the working folder."""
+    with Repo() as repo:
+        return repo.reproduce()
+
+
+def fresh_clone(source, folder, monkeypatch):
+    """A clone of the last commit, as working folder."""
+    subprocess.run(["git", "clone", "-q", str(source), str(folder)], check=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def publish_run(trained, bucket, run, monkeypatch, **change):
+    """What the publish step does at the end of a run, with the outputs and the code of that clone."""
+    monkeypatch.setattr(publish.lowres, "__file__", str(trained / "src/lowres/__init__.py"))
+    monkeypatch.setenv("LOWRES_COMMIT", "abc")
+    outputs = {f"{step}_{name}": recorded(trained / place) for (step, name), place in PLACES.items()}
+    options = {"publish_to": "s3://bucket/lowres-runs", "endpoint_url": bucket, "run": run}
+    options["params_file"] = json.dumps((trained / "params.yaml").read_text())
+    publish.publish_outputs(**(options | change), **outputs)
+
+
+def finished_run(server, state="SUCCEEDED"):
+    (run,) = server.state["runs"].values()
+    run["state"] = state
+    return run["run_id"]
+
+
+def test_a_run_comes_back_as_if_it_had_been_made_here(kfp_server, trained, bucket, tmp_path, monkeypatch, capsys):
+    # Submitted from one clone, whose dvc.lock knows the data.
+    there = shutil.copytree(trained, tmp_path / "there")
+    monkeypatch.chdir(there)
+    commands.submit(image=PINNED)
+    run = finished_run(kfp_server)
+    (submitted,) = kfp_server.state["runs"].values()
+    md5 = submitted["runtime_config"]["parameters"]["data_md5"]
+    publish_run(trained, bucket, run, monkeypatch, data_md5=md5)
+
+    # Adopted in another, which has neither dvc.lock nor outputs.
+    here = fresh_clone(trained, tmp_path / "here", monkeypatch)
+    assert not (here / "dvc.lock").exists()
+    commands.adopt(run)
+    assert "`dvc repro` has nothing to run" in capsys.readouterr().out
+    assert (here / "dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+    assert contents(here / "outputs") == contents(trained / "outputs")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no `lowres`: a stage that ran would fail
+    assert ran() == []
+    monkeypatch.setattr(adopting, "fetch_folder", None)  # data that are here are not fetched again
+    commands.adopt(run)  # a second time changes nothing
+    assert (here / "dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+
+    # Shared: a third clone pulls what the second pushed.
+    with Repo() as repo:
+        assert repo.push() > 0
+    git(here, "add", "-f", "dvc.lock", "outputs/metrics")
+    git(here, "commit", "-q", "-m", "adopted")
+    third = fresh_clone(here, tmp_path / "third", monkeypatch)
+    with Repo() as repo:
+        repo.pull()
+    assert contents(third / "outputs") == contents(trained / "outputs")
+    assert ran() == []
+
+
+@pytest.fixture
+def published(trained, bucket, tmp_path, monkeypatch):
+    """The address of a run whose data were prepared on the cluster, and a fresh clone as working folder."""
+    run = f"run-{tmp_path.name}"
+    publish_run(trained, bucket, run, monkeypatch, data_md5="")
+    fresh_clone(trained, tmp_path / "here", monkeypatch)
+    return f"s3://bucket/lowres-runs/{run}"
+
+
+def adopt(address, **change):
+    commands.adopt(address, **change)
+
+
+def unchanged(folder):
+    return not (folder / "dvc.lock").exists() and not (folder / "outputs").exists()
+
+
+def test_by_address_no_server_is_asked_and_data_of_the_cluster_come_too(published, tmp_path, trained, monkeypatch):
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    adopt(published)
+    assert (tmp_path / "here/dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+
+
+def test_other_params_are_refused_or_taken(published, tmp_path, trained):
+    params = tmp_path / "here/params.yaml"
+    values = small_params()
+    values["teacher"]["train"]["steps"] = 99
+    write_params(params, values)
+    with pytest.raises(ValueError, match=r"params\.yaml differs from the run's in teacher; --take-params"):
+        adopt(published)
+    assert unchanged(tmp_path / "here")
+    adopt(published, take_params=True)
+    assert params.read_bytes() == (trained / "params.yaml").read_bytes()
+    assert (tmp_path / "here/dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+
+
+def test_other_code_is_refused(published, tmp_path):
+    (tmp_path / "here/src/lowres/ops/boxes.py").write_text("")
+    with pytest.raises(ValueError, match=r"ops/boxes\.py differs from the code of the run; check out commit abc"):
+        adopt(published)
+    assert unchanged(tmp_path / "here")
+
+
+def test_code_that_no_stage_reads_may_differ(published, tmp_path):
+    (tmp_path / "here/src/lowres/cli.py").write_text("")
+    adopt(published)
+
+
+def test_work_that_dvc_does_not_hold_is_not_written_over(published, tmp_path):
+    mine = tmp_path / "here/outputs/teacher/model.bin"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("a day of training")
+    with pytest.raises(ValueError, match="outputs/teacher has changes that DVC does not hold; `dvc commit` it"):
+        adopt(published)
+    assert mine.read_text() == "a day of training"
+    assert not (tmp_path / "here/dvc.lock").exists()
+
+
+def test_a_damaged_output_is_refused(published, bucket, tmp_path):
+    import boto3
+
+    store = boto3.client("s3", endpoint_url=bucket)
+    key = published.removeprefix("s3://bucket/") + "/outputs/student/model.bin"
+    store.put_object(Bucket="bucket", Key=key, Body=b"x" * store.head_object(Bucket="bucket", Key=key)["ContentLength"])
+    with pytest.raises(ValueError, match=r"student/model\.bin: damaged, sha256 .* instead of"):
+        adopt(published)
+    assert unchanged(tmp_path / "here")
+
+
+def test_what_was_never_published_is_told(published, tmp_path):
+    with pytest.raises(ValueError, match="no such object; nothing was pushed there"):
+        adopt(published + "-not")
+
+
+@pytest.mark.parametrize(
+    ("state", "parameters", "message"),
+    [
+        ("RUNNING", {}, "is RUNNING; only one that SUCCEEDED can be adopted"),
+        ("FAILED", {}, "is FAILED; only one that SUCCEEDED"),
+        ("SUCCEEDED", {}, "published nothing; submit it with a remote"),
+    ],
+)
+def test_a_run_that_has_nothing_to_give_is_refused(kfp_server, published, state, parameters, message):
+    kfp_server.state["runs"]["r"] = {
+        "run_id": "r",
+        "display_name": "r",
+        "state": state,
+        "runtime_config": {"parameters": parameters},
+    }
+    with pytest.raises(ValueError, match=message):
+        adopt("r")

@@ -1,0 +1,227 @@
+"""`lowres pipeline submit` and `status` against a server that speaks Kubeflow's REST API, and a bucket."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
+from tests.stages.small import small_params, write_params
+
+from lowres import pipeline_commands
+
+PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
+
+
+def submit(**change):
+    pipeline_commands.submit(**({"image": PINNED} | change))
+
+
+def only(server, kind):
+    (one,) = server.state[kind].values()
+    return one
+
+
+def test_a_run_is_started_with_the_md5_of_dvc_lock_and_its_url_comes_last(kfp_server, clone, s3, capsys):
+    submit()
+    run = only(kfp_server, "runs")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"{kfp_server.url}/#/runs/details/{run['run_id']}"
+    given = run["runtime_config"]["parameters"]
+    md5 = re.search(r"path: outputs/data\n +hash: md5\n +md5: (\w+\.dir)", (clone / "dvc.lock").read_text())[1]
+    assert (given["data_md5"], given["remote"], given["remote_endpoint"]) == (md5, "s3://bucket/dvc", s3.url)
+    assert given["publish_to"] == "s3://bucket/lowres-runs"
+    assert json.loads(given["params_file"]) == (clone / "params.yaml").read_text()
+    assert run["experiment_id"] == only(kfp_server, "experiments")["experiment_id"]
+    steps = only(kfp_server, "versions")["pipeline_spec"]["pipeline_spec"]["components"]["comp-exit-handler-1"]
+    assert {"fetch", "publish"} < steps["dag"]["tasks"].keys()
+
+
+def test_the_same_pipeline_is_uploaded_once_another_again(kfp_server, clone):
+    submit()
+    submit()
+    assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 1, 1, 2]
+    submit(retries=5)
+    assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 1, 2, 3]
+
+
+def test_pods_may_see_the_store_elsewhere_and_results_go_where_asked(kfp_server, clone):
+    submit(pod_endpoint="http://minio.minio:9000", publish_to="s3://results/mine")
+    given = only(kfp_server, "runs")["runtime_config"]["parameters"]
+    assert given["remote_endpoint"] == "http://minio.minio:9000"
+    assert given["publish_to"] == "s3://results/mine"
+
+
+def test_the_cluster_may_prepare_the_data(kfp_server, clone):
+    (clone / "dvc.lock").unlink()
+    submit(prepare=True, source_md5="0f")
+    given = only(kfp_server, "runs")["runtime_config"]["parameters"]
+    assert "data_md5" not in given
+    assert given["source_md5"] == "0f"
+    assert given["publish_to"] == "s3://bucket/lowres-runs"
+    tasks = only(kfp_server, "versions")["pipeline_spec"]["pipeline_spec"]["components"]["comp-exit-handler-1"]["dag"]
+    assert "prepare" in tasks["tasks"]
+
+
+def test_a_namespace_is_needed_where_the_server_has_several_users(kfp_server, clone):
+    kfp_server.multi_user = True
+    with pytest.raises(ValueError, match="several users; name your namespace with --namespace"):
+        submit()
+    submit(namespace="me")
+    submit(namespace="me")
+    assert only(kfp_server, "experiments")["namespace"] == only(kfp_server, "pipelines")["namespace"] == "me"
+
+
+def no_remote(kfp, clone, s3):
+    (clone / ".dvc/config").write_text("")
+
+
+def no_lock(kfp, clone, s3):
+    (clone / "dvc.lock").unlink()
+
+
+def bucket_without_data(kfp, clone, s3):
+    s3.objects.clear()
+
+
+def bucket_without_a_file(kfp, clone, s3):
+    del s3.objects[next(name for name in s3.objects if not name.endswith(".dir"))]
+
+
+def other_data_section(kfp, clone, s3):
+    values = small_params()
+    values["data"]["source"]["num_train"] = 13
+    write_params(clone / "params.yaml", values)
+
+
+def other_code(kfp, clone, s3):
+    (clone / "src/lowres/data/new.py").write_text("")
+
+
+def expired_credentials(kfp, clone, s3):
+    s3.refuse_with = "ExpiredToken"
+
+
+def other_version(kfp, clone, s3):
+    kfp.only_v1 = True
+
+
+def login_page(kfp, clone, s3):
+    kfp.login_page = True
+
+
+def expired_token(kfp, clone, s3):
+    kfp.token = "another"
+
+
+def server_gone(kfp, clone, s3):
+    kfp.server.server_close()
+
+
+def local_remote(kfp, clone, s3):
+    (clone / ".dvc/config").write_text("[core]\n    remote = store\n['remote \"store\"']\n    url = /somewhere\n")
+
+
+def wrong_config(kfp, clone, s3):
+    (clone / ".dvc/config").write_text("['remote \"store\"']\n    url = /somewhere\n    nonsense = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "change", "message"),
+    [
+        (None, {"preset": "thumbdet-dem"}, "no such preset; did you mean thumbdet-demo"),
+        (None, {"preset": "thumbdet-demo"}, "dvc.lock has data of another `data` section than"),
+        (None, {"image": "lowres:latest"}, "not pinned"),
+        (None, {"source_md5": "0f"}, "give --prepare with it"),
+        (None, {"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
+        (None, {"remote": "stor"}, "remote 'stor': DVC has no such remote; there are store"),
+        (None, {"publish_to": "/here"}, "no S3 address"),
+        (None, {"pod_endpoint": "minio:9000"}, "is not http://HOST:PORT"),
+        (None, {"host": "https://me:secret@host"}, "address holds credentials"),
+        (None, {"host": "http://127.0.0.1:9/?x"}, "is no address of a server"),
+        (no_remote, {}, "DVC has no default remote; `dvc remote add"),
+        (local_remote, {}, "no s3:// address; pods fetch from S3 only"),
+        (wrong_config, {}, "DVC cannot be used here: config file error"),
+        (no_lock, {}, "dvc.lock names no data; run `dvc repro prepare` and `dvc push`"),
+        (bucket_without_data, {}, "no such object; run `dvc push`"),
+        (bucket_without_a_file, {}, "no such object, and 0 more of the .* run `dvc push`"),
+        (other_data_section, {}, "another `data` section"),
+        (other_code, {}, "src/lowres/data: has changed since"),
+        (expired_credentials, {}, r"the credentials have expired \(ExpiredToken\)"),
+        (other_version, {}, r"no v2beta1 API \(HTTP 404\); lowres needs Kubeflow Pipelines 2.0 or later"),
+        (login_page, {}, "answers with a page, not with its API"),
+        (expired_token, {}, r"does not accept the credentials \(HTTP 401\), or they have expired"),
+        (server_gone, {}, "connect: cannot reach http://127.0.0.1:"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_submitted(kfp_server, clone, s3, spoil, change, message):
+    if spoil:
+        spoil(kfp_server, clone, s3)
+    with pytest.raises(ValueError, match=message) as told:
+        submit(**change)
+    assert "\n" not in str(told.value)
+    assert kfp_server.empty()
+
+
+@pytest.mark.parametrize("request_", ["POST /pipelines", "POST /pipelines/upload_version", "POST /runs"])
+def test_a_server_that_fails_half_way_is_left_as_it_was(kfp_server, clone, request_):
+    kfp_server.refuse(request_, 500, "database is locked")
+    with pytest.raises(ValueError, match=r"refuses \(HTTP 500\): database is locked"):
+        submit()
+    assert kfp_server.empty()
+
+
+def test_what_was_there_before_stays_when_a_run_is_refused(kfp_server, clone):
+    submit()
+    kfp_server.refuse("POST /runs", 500)
+    with pytest.raises(ValueError, match="start a run"):
+        submit(retries=5)
+    assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 1, 1, 1]
+
+
+def task(name, state, start=0, end=None, error=""):
+    when = [f"2026-01-01T00:00:{second:02d}Z" for second in (start, end or start)]
+    more = {"end_time": when[1]} if end else {}
+    return {"display_name": name, "state": state, "start_time": when[0], **more} | (
+        {"error": {"code": 2, "message": error}} if error else {}
+    )
+
+
+def test_status_tells_each_step_in_order_and_a_failed_run_ends_with_1(kfp_server, clone, capsys):
+    submit()
+    run = only(kfp_server, "runs")
+    run["state"] = "RUNNING"
+    run["run_details"] = {
+        "task_details": [
+            task("root", "RUNNING"),
+            task("teacher", "RUNNING", 9),
+            task("fetch-driver", "SUCCEEDED", 1, 2),
+            task("fetch", "SUCCEEDED", 2, 9),
+            task("executor", "SUCCEEDED", 2, 9),
+        ]
+    }
+    capsys.readouterr()
+    pipeline_commands.status(run["run_id"])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{run['display_name']}: RUNNING",
+        "  fetch        SUCCEEDED       7 s",
+        "  teacher      RUNNING",
+        f"{kfp_server.url}/#/runs/details/{run['run_id']}",
+    ]
+    run["state"] = "FAILED"
+    run["run_details"]["task_details"].append(task("teacher", "FAILED", 20, 30, "error: teacher: no\n data"))
+    with pytest.raises(SystemExit, match="1"):
+        pipeline_commands.status(run["run_id"])
+    assert "  teacher      FAILED         10 s  error: teacher: no data" in capsys.readouterr().out
+
+
+def test_a_run_that_is_not_there_is_told(kfp_server):
+    with pytest.raises(ValueError, match=r"run 'nothing': .* has no such run; copy its id from the URL"):
+        pipeline_commands.status("nothing")
+
+
+def test_without_an_address_the_option_is_named(monkeypatch):
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    with pytest.raises(ValueError, match="no server is named; give --host"):
+        pipeline_commands.status("nothing")
