@@ -23,6 +23,8 @@ PLACEMENTS = {
         memory_limit="32Gi",
         checkpoint_claim="lowres-checkpoints",
         data_claim="lowres-data",
+        checkpoint_mirror="s3://lowres/checkpoints",
+        s3_endpoint="https://minio.example:9000",
     ),
 }
 

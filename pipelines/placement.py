@@ -10,8 +10,13 @@ from dataclasses import dataclass, field
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+from lowres.steps.mirroring import MIRROR
+from lowres.storage.address import check_endpoint, split_address
+
 # Of the image: where steps run, so where checkpoints and the sources' relative paths are.
 WORK_FOLDER = "/lowres"
+# Keys of the secret for a bucket, which are also the variables that boto3 reads.
+S3_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +24,10 @@ class Placement:
     """`image` is pinned by digest: its string is part of the key of Kubeflow's cache, and code that changes must miss.
 
     `checkpoint_claim` and `data_claim` name volume claims for checkpoints (a new run of the same work resumes) and for
-    the files of a data source. `webhook_secret` names the secret whose key `url` is told how a run ended. Secrets are
-    named, never held.
+    the files of a data source. `checkpoint_mirror` is an S3 address for copies of checkpoints: a new run resumes also
+    where its volume is lost, or where there is none. `s3_secret` names the secret with the bucket's credentials, and
+    `s3_endpoint` the store where it is not AWS. `webhook_secret` names the secret whose key `url` is told how a run
+    ended. Secrets are named, never held.
     """
 
     image: str
@@ -38,6 +45,9 @@ class Placement:
     user_id: int = 1000
     checkpoint_claim: str = ""
     data_claim: str = ""
+    checkpoint_mirror: str = ""
+    s3_secret: str = "lowres-s3"
+    s3_endpoint: str = ""
     webhook_secret: str = "lowres-webhook"
 
     def __post_init__(self) -> None:
@@ -50,6 +60,10 @@ class Placement:
             raise ValueError(f"gpus: {self.gpus}; a step takes 0 or 1")
         if self.gpus and not self.gpu_type:
             raise ValueError("gpus: 1 without gpu_type; name the resource, as in nvidia.com/gpu")
+        if self.checkpoint_mirror:
+            split_address(self.checkpoint_mirror)
+        if self.s3_endpoint:
+            check_endpoint(self.s3_endpoint)
         if self.timeout_hours <= 0 or self.retries < 0 or self.user_id <= 0:
             raise ValueError("timeout_hours and user_id must be over 0 (root is refused), retries 0 or more")
 
@@ -81,6 +95,8 @@ class Placement:
         )
         if self.checkpoint_claim:
             kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=f"{WORK_FOLDER}/.lowres")
+        if self.checkpoint_mirror:
+            self._mirror(task)
         if self.gpus:
             task.set_accelerator_type(self.gpu_type).set_accelerator_limit(self.gpus)
         for key, value in self.node_selector.items():
@@ -88,6 +104,15 @@ class Placement:
         for toleration in self.tolerations:
             kubernetes.add_toleration(task, **toleration)  # pyright: ignore[reportArgumentType]
         return task
+
+    def _mirror(self, task: PipelineTask) -> None:
+        task.set_env_variable(MIRROR, self.checkpoint_mirror)
+        if self.s3_endpoint:
+            task.set_env_variable("AWS_ENDPOINT_URL_S3", self.s3_endpoint)
+        # Optional: on nodes with a role of their own there is no secret, and a mirror that fails ends no training.
+        kubernetes.use_secret_as_env(
+            task, secret_name=self.s3_secret, secret_key_to_env={key: key for key in S3_KEYS}, optional=True
+        )
 
     def notifier(self, task: PipelineTask) -> PipelineTask:
         """The exit handler: small, never cached, with the webhook's address where the secret exists."""

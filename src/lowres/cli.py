@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -360,12 +362,15 @@ def _say(metrics: dict[str, Any]) -> None:
         print(json.dumps(metrics, indent=2))
 
 
-def _ranks() -> Any:
+@contextmanager
+def _ranks() -> Iterator[None]:
     import torch
 
     from lowres.engine.distributed import process_group
+    from lowres.steps.mirroring import mirrored_checkpoints
 
-    return process_group("cuda" if torch.cuda.is_available() else "cpu")
+    with process_group("cuda" if torch.cuda.is_available() else "cpu"), mirrored_checkpoints():
+        yield
 
 
 def _several_gpus() -> None:

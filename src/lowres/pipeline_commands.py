@@ -32,6 +32,9 @@ def compile_(
     retries: Annotated[int, typer.Option(help="Further attempts of a step that fails.")] = 2,
     checkpoint_claim: Annotated[str, typer.Option(help="Volume claim for checkpoints; none without it.")] = "",
     data_claim: Annotated[str, typer.Option(help="Volume claim with the files of a data source.")] = "",
+    checkpoint_mirror: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for copies of checkpoints.")] = "",
+    s3_secret: Annotated[str, typer.Option(help="Secret with the bucket's AWS_* keys.")] = "lowres-s3",
+    s3_endpoint: Annotated[str, typer.Option(help="The bucket's store, where it is not AWS.")] = "",
 ) -> None:
     """Write the pipeline as YAML, with the values of a params file as its defaults."""
     _require_definition()
@@ -54,6 +57,9 @@ def compile_(
         retries=retries,
         checkpoint_claim=checkpoint_claim,
         data_claim=data_claim,
+        checkpoint_mirror=checkpoint_mirror,
+        s3_secret=s3_secret,
+        s3_endpoint=s3_endpoint,
     )
     compile_training(out, params=params, placement=placement)
     print(out)

@@ -85,14 +85,41 @@ def test_nothing_is_installed_when_a_pod_starts(path):
     assert "pip install" not in path.read_text()
 
 
-@EACH
-def test_the_only_environment_is_the_image_and_secrets_are_named_not_held(path):
+def environment_of(path):
+    """Names of variables that hold a value, and of secrets with the variables that they fill, by executor."""
     pipeline, platform = documents(path)
-    containers = [executor["container"] for executor in pipeline["deploymentSpec"]["executors"].values()]
-    assert {variable["name"] for container in containers for variable in container.get("env", [])} == {"LOWRES_IMAGE"}
+    executors = pipeline["deploymentSpec"]["executors"]
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    secrets = [entry for executor in settings.values() for entry in executor.get("secretAsEnv", [])]
-    assert [entry["secretName"] for entry in secrets] == ["lowres-webhook"]
+    held = {name: {entry["name"] for entry in executors[name]["container"].get("env", [])} for name in executors}
+    named = {
+        name: {
+            secret["secretName"]: {pair["envVar"] for pair in secret["keyToEnv"]}
+            for secret in settings[name].get("secretAsEnv", [])
+        }
+        for name in executors
+    }
+    return held, named
+
+
+def test_the_only_environment_is_the_image_and_the_only_secret_the_webhook():
+    held, named = environment_of(FOLDER / "training-cpu.yaml")
+    assert set().union(*held.values()) == {"LOWRES_IMAGE"}
+    assert {name: secrets for name, secrets in named.items() if secrets} == {
+        "exec-notify": {"lowres-webhook": {"LOWRES_WEBHOOK"}}
+    }
+
+
+def test_with_a_mirror_the_steps_that_run_networks_get_its_address_and_its_secret():
+    held, named = environment_of(FOLDER / "training-gpu.yaml")
+    network = {f"exec-{stage}" for stage in ("teacher", "downsampler", "baseline", "distill", "evaluate")}
+    assert {name for name in held if "LOWRES_CHECKPOINT_MIRROR" in held[name]} == network
+    for name in network:
+        assert held[name] == {"LOWRES_IMAGE", "LOWRES_CHECKPOINT_MIRROR", "AWS_ENDPOINT_URL_S3"}
+        assert named[name] == {"lowres-s3": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}}
+
+
+@EACH
+def test_no_secret_is_in_it(path):
     assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]", path.read_text())
 
 

@@ -13,6 +13,7 @@ from lowres.stages.outputs import read_json
 from lowres.stages.provenance import code_identity, commit, data_identity
 from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics
 from lowres.steps.failing import one_line_errors
+from lowres.steps.mirroring import mirrored_checkpoints
 from lowres.steps.sections import parse_sections
 from lowres.steps.showing import show_confusion, show_report, show_scalars
 
@@ -34,7 +35,7 @@ def run_stage(
     become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. Outputs get
     metadata: hashes of data, configuration, code and weights, the commit and the image.
     """
-    with one_line_errors(), tempfile.TemporaryDirectory() as scratch:
+    with one_line_errors(), mirrored_checkpoints(), tempfile.TemporaryDirectory() as scratch:
         places = {name: _place(given, Path(scratch) / name) for name, given in artifacts.items()}
         if params_text is not None:
             places["params_file"] = Path(scratch) / "params.yaml"

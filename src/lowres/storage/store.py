@@ -8,6 +8,7 @@ and then bodies carry the old Content-MD5. Either way the service sees a body th
 import base64
 import hashlib
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal
@@ -33,8 +34,11 @@ def open_store(
     attempts: int,
     backoff_s: float,
     timeout_s: float,
+    stop: threading.Event | None = None,
 ) -> "Store":
     """The store at `s3://bucket/prefix`; None leaves endpoint and checksum mode to AWS's variables and profile.
+
+    Once `stop` is set, requests end with StoppedError.
 
     Raises:
         ValueError: a wrong address, endpoint, profile or setting.
@@ -63,7 +67,7 @@ def open_store(
     except REMOTE_ERRORS as error:
         raise ValueError(f"{address}: the AWS settings cannot be used ({type(error).__name__}: {error})") from None
     check_endpoint(client.meta.endpoint_url)
-    return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s))
+    return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s, stop=stop))
 
 
 class Store:
@@ -152,6 +156,10 @@ class Store:
         """Give the parts up, once; what stays behind ends with the bucket's own rule for unfinished uploads."""
         with suppress(*REMOTE_ERRORS):
             self._client.abort_multipart_upload(**self._object(path), UploadId=upload)
+
+    def remove(self, path: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        self._run(lambda: self._client.delete_object(**self._object(path)), path=path, doing="remove")
 
     def read_small(self, path: str, *, max_bytes: int) -> bytes | None:
         """A whole object; None where there is none.
