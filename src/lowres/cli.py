@@ -32,6 +32,26 @@ ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]
 PARAMS = Path("params.yaml")
 
 
+def _say_versions(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from lowres.stages.provenance import commit
+
+        parts = [f"lowres {version('lowres')}", f"commit {commit() or 'unknown'}", f"torch {version('torch')}"]
+        print(", ".join(parts))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    versions: Annotated[
+        bool, typer.Option("--version", callback=_say_versions, is_eager=True, help="What this is; a quick self-check.")
+    ] = False,
+) -> None:
+    """What comes before a command; the help is the text at the top of this file."""
+
+
 @app.command()
 def prepare(params: ParamsFile = PARAMS) -> None:
     """Check a data source and pack its splits into shards."""

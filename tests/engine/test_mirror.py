@@ -1,6 +1,7 @@
 """A training whose machine is lost goes on elsewhere, from the bucket, to the same bits."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -88,7 +89,7 @@ def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp
     # Times are of the process that made a step: with a pause in each batch, steps of the lost one stand out.
     records = [json.loads(line) for line in (tmp_path / "elsewhere/history.jsonl").read_text().splitlines()]
     assert records[0]["seconds"] > 0.05
-    assert S3Mirror(f"{ADDRESS}/tiny-12ab", endpoint_url=endpoint).names()[0] == f"checkpoint-{STEPS:09d}"
+    assert S3Mirror(f"{ADDRESS}/tiny-12ab", endpoint_url=endpoint).names()[0] == f"checkpoint-{STEPS:09d}.pt"
     for left in (STAGED, FETCHED):
         assert not any((tmp_path / "elsewhere" / left).glob("*"))
 
@@ -106,8 +107,8 @@ def train_here(folder: Path, **changes):
         return train_tiny(folder, mirror=mirror, **changes)
 
 
-def copies(s3) -> list[str]:  # noqa: F811
-    return sorted({name.removeprefix(OBJECTS).split("/")[0] for name in s3.objects})
+def no_evaluation(model):
+    raise AssertionError("evaluated again")
 
 
 def objects_of(s3, suffix: str) -> list[str]:  # noqa: F811
@@ -118,20 +119,21 @@ def test_a_damaged_local_checkpoint_is_replaced_from_the_mirror(tmp_path, mirror
     expected = train_here(tmp_path / "run")
     for path in list_checkpoints(tmp_path / "run"):
         path.write_bytes(b"damaged")
-    again = train_here(tmp_path / "run", evaluate=None)  # nothing is left to do, nothing is evaluated
+    again = train_here(tmp_path / "run", evaluate=no_evaluation)
     assert digest(again.best_state) == digest(expected.best_state)
     assert len(again.history) == len(expected.history)
 
 
-def test_of_two_copies_the_intact_one_is_taken(tmp_path, mirrored, caplog):
+def test_the_newest_copy_is_taken_and_of_two_the_intact_one(tmp_path, mirrored, caplog):
+    caplog.set_level(logging.INFO)
     train_here(tmp_path / "first")
-    older, newest = objects_of(mirrored, ".pt")[:2]
-    assert "unevaluated" in older
+    older, newest = objects_of(mirrored, ".pt")
+    assert (Path(older).name, Path(newest).name) == ("checkpoint-000000012-unevaluated.pt", "checkpoint-000000012.pt")
+    train_here(tmp_path / "second", evaluate=no_evaluation)
     mirrored.spoil(newest, 50)
-    train_here(tmp_path / "second")
-    assert "damaged" in caplog.text
-    assert "checkpoint-000000012-unevaluated.pt comes from" in caplog.text or list_checkpoints(tmp_path / "second")
-    assert any(method == "GET" and name == older for method, name, _ in mirrored.requests)
+    train_here(tmp_path / "third")
+    assert "checkpoint-000000012.pt: damaged" in caplog.text
+    assert "checkpoint-000000012-unevaluated.pt comes from the mirror" in caplog.text
 
 
 def test_an_intact_local_checkpoint_comes_before_the_mirror(tmp_path, mirrored):

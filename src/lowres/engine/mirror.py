@@ -20,7 +20,8 @@ from lowres.engine.distributed import current_ranks
 HISTORY = "history.jsonl"
 STAGED = ".to-mirror"
 FETCHED = ".from-mirror"
-_NAME = re.compile(r"checkpoint-\d{9}(-unevaluated)?")  # sorted as text, these are in the order of training
+# A copy has the name of its checkpoint. With the suffix, sorted as text, these are in the order of training.
+_NAME = re.compile(r"checkpoint-\d{9}(-unevaluated)?\.pt")
 _log = logging.getLogger(__name__)
 
 
@@ -87,7 +88,7 @@ def newest_checkpoint(folder: Path, mirror: Mirror | None) -> Path | None:
 
 def stage_for(mirror: Mirror, checkpoint: Path) -> None:
     """Hand a checkpoint that was just saved to the mirror, with its digest and the history up to it."""
-    staged = checkpoint.parent / STAGED / checkpoint.stem
+    staged = checkpoint.parent / STAGED / checkpoint.name
     try:
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
@@ -111,7 +112,7 @@ def _fetch_newest(folder: Path, mirror: Mirror) -> Path | None:
             _log.warning("mirror: %s", error)
             continue
         history = fetched / HISTORY
-        if found is None or found.stem != name or not history.is_file():
+        if found is None or found.name != name or not history.is_file():
             _log.warning("mirror: %s lacks its checkpoint or its history", name)
             continue
         for file in (history, digest_path(found), found):  # the checkpoint last: only then does the rest count
