@@ -3,8 +3,8 @@
     make image-lock
 
 `constraints.txt` decides the versions, uv finds what is needed and its hashes. `requirements.lock` serves both variants
-of the image, `torch-cuda.lock` and `torch-cpu.lock` are what differs, `build.lock` is what builds sources. The CPU build of torch is hashed from the wheel
-that pip finds, so pip must know an index or a folder that has it.
+of the image, `torch-cuda.lock` and `torch-cpu.lock` are what differs; `build.lock` builds what comes as source. The CPU
+build of torch is hashed from the wheel that pip finds, so pip must know an index or a folder that has it.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Where the steps of a pipeline run and what they may use. All of it is fixed when a pipeline is compiled.
 
-Steps that run networks get the GPUs, the node selector, the tolerations and the shared memory; the others run on any
-node. A GPU count of zero leaves a pipeline that runs on CPUs alone.
+Steps that run networks get GPUs (trainings all of them, evaluate one), the node selector, the tolerations and the
+shared memory; the others run on any node. A GPU count of zero leaves a pipeline that runs on CPUs alone.
 """
 
 import re
@@ -56,10 +56,10 @@ class Placement:
             raise ValueError(
                 f"image: {self.image!r} is not pinned; name it by digest, as in registry/lowres@sha256:<64 hex digits>"
             )
-        if self.gpus not in (0, 1):
-            raise ValueError(f"gpus: {self.gpus}; a step takes 0 or 1")
+        if self.gpus < 0:
+            raise ValueError(f"gpus: {self.gpus}; a step takes 0 or more")
         if self.gpus and not self.gpu_type:
-            raise ValueError("gpus: 1 without gpu_type; name the resource, as in nvidia.com/gpu")
+            raise ValueError(f"gpus: {self.gpus} without gpu_type; name the resource, as in nvidia.com/gpu")
         if self.checkpoint_mirror:
             split_address(self.checkpoint_mirror)
         if self.s3_endpoint:
@@ -75,9 +75,7 @@ class Placement:
         task.set_memory_request(self.memory_request).set_memory_limit(self.memory_limit)
         if self.retries:
             task.set_retry(self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="600s")
-        kubernetes.set_timeout(task, seconds=round(self.timeout_hours * 3600))
-        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
-        return task
+        return self._as_user(task, seconds=round(self.timeout_hours * 3600))
 
     def packing(self, task: PipelineTask) -> PipelineTask:
         """A plain step that may read a data source's files."""
@@ -86,19 +84,27 @@ class Placement:
             kubernetes.mount_pvc(task, pvc_name=self.data_claim, mount_path=f"{WORK_FOLDER}/data")
         return task
 
-    def network(self, task: PipelineTask) -> PipelineTask:
-        """A step that runs networks."""
+    def training(self, task: PipelineTask) -> PipelineTask:
+        """A step that trains: on all GPUs, a process for each, with a place for its checkpoints."""
+        self.network(task, gpus=self.gpus)
+        place = f"{WORK_FOLDER}/.lowres"
+        if self.checkpoint_claim:
+            kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=place)
+        else:
+            kubernetes.empty_dir_mount(task, volume_name="checkpoints", mount_path=place)
+        if self.checkpoint_mirror:
+            self._mirror(task)
+        return task
+
+    def network(self, task: PipelineTask, *, gpus: int | None = None) -> PipelineTask:
+        """A step that runs networks; without `gpus` on one GPU, where there are any."""
         self.plain(task)
         # Loader processes hand batches over in shared memory, of which a container has 64 MB.
         kubernetes.empty_dir_mount(
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=self.shared_memory
         )
-        if self.checkpoint_claim:
-            kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=f"{WORK_FOLDER}/.lowres")
-        if self.checkpoint_mirror:
-            self._mirror(task)
         if self.gpus:
-            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(self.gpus)
+            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(1 if gpus is None else gpus)
         for key, value in self.node_selector.items():
             kubernetes.add_node_selector(task, label_key=key, label_value=value)
         for toleration in self.tolerations:
@@ -122,6 +128,12 @@ class Placement:
         kubernetes.use_secret_as_env(
             task, secret_name=self.webhook_secret, secret_key_to_env={"url": "LOWRES_WEBHOOK"}, optional=True
         )
-        kubernetes.set_timeout(task, seconds=300)
-        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
-        return task
+        return self._as_user(task, seconds=300)
+
+    def _as_user(self, task: PipelineTask, *, seconds: int) -> PipelineTask:
+        # kfp writes a step's program to /tmp, and some clusters make every container's root read-only.
+        kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path="/tmp")
+        kubernetes.set_timeout(task, seconds=seconds)
+        return kubernetes.set_security_context(
+            task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True
+        )

@@ -42,11 +42,11 @@ def training_pipeline(on: Placement) -> GraphComponent:
         shared = {"task": task, "data_input": data_input}
         with dsl.ExitHandler(on.notifier(notify()), name="stages"):
             splits = on.packing(pack(data=data, source_md5=source_md5)).outputs["splits"]
-            full = on.network(train_teacher(**shared, teacher=teacher, data=splits))
-            thumbnails = on.network(train_downsampler(**shared, downsampler=downsampler, data=splits))
+            full = on.training(train_teacher(**shared, teacher=teacher, data=splits))
+            thumbnails = on.training(train_downsampler(**shared, downsampler=downsampler, data=splits))
             start = {"data": splits, "teacher": full.outputs["model"], "downsampler": thumbnails.outputs["model"]}
-            alone = on.network(train_baseline(**shared, baseline=baseline, distill=distill, **start))
-            student = on.network(train_student(**shared, distill=distill, **start))
+            alone = on.training(train_baseline(**shared, baseline=baseline, distill=distill, **start))
+            student = on.training(train_student(**shared, distill=distill, **start))
             measured = on.network(
                 measure(
                     **shared,

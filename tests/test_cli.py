@@ -6,7 +6,9 @@ import time
 import pytest
 
 CHILD = "import signal, sys, time; [signal.signal(n, lambda *_: sys.exit(1)) for n in (signal.SIGTERM, signal.SIGINT)]; print('up', flush=True); time.sleep(60)"
-PARENT = "from lowres.cli import run_forwarding_signals; raise SystemExit(run_forwarding_signals({command!r}))"
+PARENT = (
+    "from lowres.engine.launch import run_forwarding_signals; raise SystemExit(run_forwarding_signals({command!r}))"
+)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -7,8 +7,6 @@ a training saves a checkpoint and exits 143.
 import json
 import logging
 import os
-import signal
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -395,30 +393,11 @@ def _ranks() -> Iterator[None]:
 
 def _several_gpus() -> None:
     """With several GPUs and not under torchrun yet: run torchrun with one process for each, and end as it does."""
-    if "WORLD_SIZE" in os.environ or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return
-    import torch
+    from lowres.engine.launch import ranks_wanted, run_ranks
 
-    count = torch.cuda.device_count()
+    count = ranks_wanted()
     if count > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "lowres.cli"]
-        raise SystemExit(run_forwarding_signals([sys.executable, *launcher, *sys.argv[1:]]))
-
-
-def run_forwarding_signals(command: list[str]) -> int:
-    """Run a command and pass SIGTERM and SIGINT on to it; its exit code, or 128 plus the signal (torchrun says 1)."""
-    received: list[int] = []
-    # A session of its own: Ctrl-C in a terminal would reach it beside what we pass on, and twice means at once.
-    process = subprocess.Popen(command, start_new_session=True)
-
-    def forward(number: int, frame: object) -> None:
-        received.append(number)
-        process.send_signal(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, forward)
-    code = process.wait()
-    return 128 + received[0] if received else code
+        raise SystemExit(run_ranks("lowres.cli", sys.argv[1:], count=count))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def compile_(
     image: Annotated[str, typer.Option(help="Image of all steps, by digest: registry/name@sha256:...")],
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("outputs/pipeline/training.yaml"),
     params: ParamsFile = Path("params.yaml"),
-    gpus: Annotated[int, typer.Option(help="GPUs of each step that runs networks: 0 or 1.")] = 0,
+    gpus: Annotated[int, typer.Option(help="GPUs of each training, a process for each.")] = 0,
     gpu_type: Annotated[str, typer.Option(help="The resource to ask for.")] = "nvidia.com/gpu",
     node_selector: Annotated[
         list[str] | None, typer.Option(help="label=value of the nodes for networks; repeat for more.")

@@ -14,7 +14,7 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"image": "registry.example/lowres:latest"}, "'registry.example/lowres:latest' is not pinned"),
         ({"image": "registry.example/lowres@sha256:abc"}, "is not pinned"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
-        ({"gpus": 2}, "gpus: 2; a step takes 0 or 1"),
+        ({"gpus": -1}, "gpus: -1; a step takes 0 or more"),
         ({"checkpoint_mirror": "bucket/checkpoints"}, "write s3://BUCKET/PREFIX"),
         ({"s3_endpoint": "https://name:word@store"}, "the endpoint URL holds credentials"),
         ({"user_id": 0}, "root is refused"),
