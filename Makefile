@@ -62,7 +62,7 @@ fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may on
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
-	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py tests/deploy
 
 kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage
@@ -82,8 +82,8 @@ image-lock: ## Write the image's lists of packages and hashes anew, after `make 
 	rm -rf $(VENV)-lock
 
 test-image: $(VENV)/.stamp-dev ## Build the image and run the pipeline in containers without root, network or a writable root
-	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[image]'
-	LOWRES_TEST_IMAGE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/image
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[cluster]'
+	LOWRES_TEST_IMAGE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs -s tests/image tests/deploy
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run
