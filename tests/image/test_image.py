@@ -13,7 +13,7 @@ import pytest
 
 if not os.environ.get("LOWRES_TEST_IMAGE"):
     pytest.skip("builds an image: `make test-image` runs it", allow_module_level=True)
-pytest.importorskip("docker", reason="the client for Python is not installed (pip install -e '.[cluster]')")
+pytest.importorskip("docker", reason="the client for Python is not installed; `make test-image` does so")
 from pipelines.parity import PLACES
 from tests.image.building import ROOT, build_image, docker, why_not
 from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
