@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 
 
@@ -23,7 +24,7 @@ def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
 
 
 def why_not() -> str:
-    """Why no image can be built here; empty where one can."""
+    """Why no image can be built here; empty where one can, once a base image is there, made here if need be."""
     if shutil.which(os.environ.get("DOCKER", "docker")) is None:
         return "no Docker client"
     if docker("info").returncode:
@@ -40,9 +41,11 @@ def make_base() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root = f"{scratch}/root"
         subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root], check=True)
-        shell = f"tar -C {root} --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . | $DOCKER import - {BASE}"
-        environment = {**os.environ, "DOCKER": os.environ.get("DOCKER", "docker")}
-        subprocess.run(shell, shell=True, check=True, env=environment)
+        pack = ["tar", "-C", root, "--exclude=./var/cache/apt", "--exclude=./var/lib/apt/lists", "-c", "."]
+        take = [os.environ.get("DOCKER", "docker"), "import", "-c", f"ENV PATH={PATH}", "-", BASE]
+        with subprocess.Popen(pack, stdout=subprocess.PIPE) as tar:
+            subprocess.run(take, check=True, stdin=tar.stdout)
+        assert tar.returncode == 0, "tar failed"
 
 
 def build_image() -> subprocess.CompletedProcess:
