@@ -94,6 +94,15 @@ def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp
         assert not any((tmp_path / "elsewhere" / left).glob("*"))
 
 
+def test_after_sigterm_the_last_checkpoint_reaches_the_bucket(tmp_path, s3):  # noqa: F811
+    process = begin(tmp_path, s3.url, pause=0.03)
+    wait_for_copies(process, s3.url)
+    os.kill(process.pid, signal.SIGTERM)
+    assert exit_code(process) == 143
+    newest = list_checkpoints(tmp_path)[-1].name
+    assert S3Mirror(f"{ADDRESS}/tiny-12ab", endpoint_url=s3.url).names()[0] == newest
+
+
 @pytest.fixture
 def mirrored(s3, monkeypatch):  # noqa: F811
     """The mirror in this process."""
