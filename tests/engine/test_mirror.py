@@ -19,10 +19,17 @@ from lowres.engine.mirror import FETCHED, STAGED, mirror_of
 from lowres.steps.mirroring import MIRROR, mirrored_checkpoints
 from lowres.storage.mirror import S3Mirror
 
-STEPS = 60
+STEPS = 40
 AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 ADDRESS = "s3://bucket/checkpoints"
 OBJECTS = "bucket/checkpoints/tiny-12ab/"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The digests of a training that nothing befell, and its folder."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return finish(folder, workers=0, steps=STEPS), folder
 
 
 @pytest.fixture(params=["stand-in", "moto"])
@@ -73,8 +80,8 @@ def without_timings(history: Path) -> list[dict]:
     return [{key: value for key, value in record.items() if key not in timings} for record in records]
 
 
-def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp_path, endpoint):
-    expected = finish(tmp_path / "undisturbed", workers=0, steps=STEPS)
+def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp_path, undisturbed, endpoint):
+    expected, folder = undisturbed
     process = begin(tmp_path / "lost", endpoint, pause=0.03)
     wait_for_copies(process, endpoint)
     process.kill()
@@ -84,11 +91,9 @@ def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp
 
     assert exit_code(begin(tmp_path / "elsewhere", endpoint, pause=0.0)) == 0
     assert (tmp_path / "elsewhere/digests.txt").read_text() == expected
-    whole = without_timings(tmp_path / "undisturbed/history.jsonl")
+    whole = without_timings(folder / "history.jsonl")
     assert without_timings(tmp_path / "elsewhere/history.jsonl") == whole
-    # Times are of the process that made a step: with a pause in each batch, steps of the lost one stand out.
-    records = [json.loads(line) for line in (tmp_path / "elsewhere/history.jsonl").read_text().splitlines()]
-    assert records[0]["seconds"] > 0.05
+    assert int((tmp_path / "elsewhere/first-batch.txt").read_text()) > 0
     assert S3Mirror(f"{ADDRESS}/tiny-12ab", endpoint_url=endpoint).names()[0] == f"checkpoint-{STEPS:09d}.pt"
     for left in (STAGED, FETCHED):
         assert not any((tmp_path / "elsewhere" / left).glob("*"))

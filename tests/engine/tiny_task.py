@@ -146,10 +146,11 @@ def digest(state: dict[str, Tensor]) -> str:
 def run_tiny(
     folder: Path, *, workers: int, steps: int, checkpoint_minutes: float, pause: float, mirror: Any = None
 ) -> None:
-    """A whole process's work: train, and leave the digests of the weights in `digests.txt`; a batch takes `pause` seconds."""
+    """A whole process's work: train, and leave the digests of the weights in `digests.txt`, and where it began; a batch takes `pause` seconds."""
     torch.set_num_threads(1)
 
     def slow_batches(first: int) -> Iterator[Batch]:
+        (folder / "first-batch.txt").write_text(str(first))
         for batch in batches_from(first, workers=workers):
             time.sleep(pause)
             yield batch
