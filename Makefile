@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k test-doctor evaluator-parity fuzz kubeflow-local kubeflow-fail kubeflow-circle study-thumbdet study-dfd bench soak
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k test-doctor evaluator-parity fuzz kubeflow-local kubeflow-fail kubeflow-circle image image-lock test-image study-thumbdet study-dfd bench soak
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -62,13 +62,31 @@ fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may on
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
-	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py tests/deploy
 
 kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage
 
 kubeflow-circle: $(VENV)/.stamp-dev ## A run's results through a bucket (needs moto_server) into DVC in a fresh clone, and on to a third
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_circle
+
+# DOCKER_FLAGS may hold secrets for pip and a CA bundle: --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem
+DOCKER ?= docker
+VARIANT ?= cpu
+image: ## Build deploy/Dockerfile as lowres:cpu, or lowres:cuda with VARIANT=cuda
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_FLAGS) -f deploy/Dockerfile --build-arg VARIANT=$(VARIANT) \
+		--build-arg COMMIT=$(shell git describe --always --dirty --abbrev=12) -t lowres:$(VARIANT) .
+	$(DOCKER) run --rm --network none --read-only lowres:$(VARIANT) lowres --version
+
+image-lock: ## Write the image's lists of packages and hashes anew, after `make constraints`
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install $(PIP_FLAGS) uv==0.13.9
+	$(VENV)-lock/bin/python deploy/lock.py
+	rm -rf $(VENV)-lock
+
+test-image: $(VENV)/.stamp-dev ## Build the image and run the pipeline in containers without root, network or a writable root
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt docker==7.1.0 kubernetes-validate==1.37.0 kubeflow-trainer-api==2.3.0
+	LOWRES_TEST_IMAGE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs -s -o faulthandler_timeout=0 tests/image tests/deploy
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

@@ -31,4 +31,5 @@ def baseline(
         out_model=model,
         out_history=history,
         metrics=metrics,
+        on_every_gpu=True,
     )

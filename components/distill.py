@@ -30,4 +30,5 @@ def distill(
         out_model=model,
         out_history=history,
         metrics=metrics,
+        on_every_gpu=True,
     )

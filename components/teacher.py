@@ -26,4 +26,5 @@ def teacher(
         out_model=model,
         out_history=history,
         metrics=metrics,
+        on_every_gpu=True,
     )

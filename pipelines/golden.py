@@ -23,6 +23,8 @@ PLACEMENTS = {
         memory_limit="32Gi",
         checkpoint_claim="lowres-checkpoints",
         data_claim="lowres-data",
+        checkpoint_mirror="s3://lowres/checkpoints",
+        store_endpoint="https://minio.example:9000",
     ),
     "training-bucket.yaml": Placement(image=IMAGE),
 }

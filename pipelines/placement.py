@@ -1,7 +1,7 @@
 """Where the steps of a pipeline run and what they may use. All of it is fixed when a pipeline is compiled.
 
-Steps that run networks get the GPUs, the node selector, the tolerations and the shared memory; the others run on any
-node. A GPU count of zero leaves a pipeline that runs on CPUs alone.
+Steps that run networks get GPUs (trainings all of them, evaluate one), the node selector, the tolerations and the
+shared memory; the others run on any node. A GPU count of zero leaves a pipeline that runs on CPUs alone.
 """
 
 import re
@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+from lowres.steps.mirroring import MIRROR
+from lowres.storage.address import check_endpoint, split_address
+
 # Of the image: where steps run, so where checkpoints and the sources' relative paths are.
 WORK_FOLDER = "/lowres"
+# Keys of the secret for the bucket, which are also the variables that boto3 reads.
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 
 
@@ -20,9 +24,11 @@ class Placement:
     """`image` is pinned by digest: its string is part of the key of Kubeflow's cache, and code that changes must miss.
 
     `checkpoint_claim` and `data_claim` name volume claims for checkpoints (a new run of the same work resumes) and for
-    the files of a data source. `webhook_secret` names the secret whose key `url` is told how a run ended. Secrets are
-    named, never held. `store_secret` names the secret whose keys are AWS's variables, for steps that use the bucket; a
-    pod that has a role needs none. `cache` is false where each run must do its work again.
+    the files of a data source. `checkpoint_mirror` is an S3 address for copies of checkpoints: a new run resumes also
+    where its volume is lost, or where there is none; `store_endpoint` is its store where it is not AWS.
+    `webhook_secret` names the secret whose key `url` is told how a run ended. `store_secret` names the secret whose keys
+    are AWS's variables, for steps that use a bucket; a pod that has a role needs none. Secrets are named, never held.
+    `cache` is false where each run must do its work again.
     """
 
     image: str
@@ -40,6 +46,8 @@ class Placement:
     user_id: int = 1000
     checkpoint_claim: str = ""
     data_claim: str = ""
+    checkpoint_mirror: str = ""
+    store_endpoint: str = ""
     webhook_secret: str = "lowres-webhook"
     store_secret: str = "lowres-store"
     cache: bool = True
@@ -50,10 +58,14 @@ class Placement:
             raise ValueError(
                 f"image: {self.image!r} is not pinned; name it by digest, as in registry/lowres@sha256:<64 hex digits>"
             )
-        if self.gpus not in (0, 1):
-            raise ValueError(f"gpus: {self.gpus}; a step takes 0 or 1")
+        if self.gpus < 0:
+            raise ValueError(f"gpus: {self.gpus}; a step takes 0 or more")
         if self.gpus and not self.gpu_type:
-            raise ValueError("gpus: 1 without gpu_type; name the resource, as in nvidia.com/gpu")
+            raise ValueError(f"gpus: {self.gpus} without gpu_type; name the resource, as in nvidia.com/gpu")
+        if self.checkpoint_mirror:
+            split_address(self.checkpoint_mirror)
+        if self.store_endpoint:
+            check_endpoint(self.store_endpoint)
         if self.timeout_hours <= 0 or self.retries < 0 or self.user_id <= 0:
             raise ValueError("timeout_hours and user_id must be over 0 (root is refused), retries 0 or more")
 
@@ -67,9 +79,7 @@ class Placement:
             task.set_caching_options(False)
         if self.retries:
             task.set_retry(self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="600s")
-        kubernetes.set_timeout(task, seconds=round(self.timeout_hours * 3600))
-        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
-        return task
+        return self._as_user(task, seconds=round(self.timeout_hours * 3600))
 
     def packing(self, task: PipelineTask) -> PipelineTask:
         """A plain step that may read a data source's files."""
@@ -81,26 +91,45 @@ class Placement:
     def exchanging(self, task: PipelineTask) -> PipelineTask:
         """A plain step that reads or writes the bucket."""
         self.plain(task)
-        keys = {name: name for name in STORE_KEYS}
-        kubernetes.use_secret_as_env(task, secret_name=self.store_secret, secret_key_to_env=keys, optional=True)
+        return self._with_keys(task)
+
+    def training(self, task: PipelineTask) -> PipelineTask:
+        """A step that trains: on all GPUs, a process for each, with a place for its checkpoints."""
+        self.network(task, gpus=self.gpus)
+        place = f"{WORK_FOLDER}/.lowres"
+        if self.checkpoint_claim:
+            kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=place)
+        else:
+            kubernetes.empty_dir_mount(task, volume_name="checkpoints", mount_path=place)
+        if self.checkpoint_mirror:
+            self._mirror(task)
         return task
 
-    def network(self, task: PipelineTask) -> PipelineTask:
-        """A step that runs networks."""
+    def network(self, task: PipelineTask, *, gpus: int | None = None) -> PipelineTask:
+        """A step that runs networks; without `gpus` on one GPU, where there are any."""
         self.plain(task)
         # Loader processes hand batches over in shared memory, of which a container has 64 MB.
         kubernetes.empty_dir_mount(
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=self.shared_memory
         )
-        if self.checkpoint_claim:
-            kubernetes.mount_pvc(task, pvc_name=self.checkpoint_claim, mount_path=f"{WORK_FOLDER}/.lowres")
         if self.gpus:
-            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(self.gpus)
+            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(1 if gpus is None else gpus)
         for key, value in self.node_selector.items():
             kubernetes.add_node_selector(task, label_key=key, label_value=value)
         for toleration in self.tolerations:
             kubernetes.add_toleration(task, **toleration)  # pyright: ignore[reportArgumentType]
         return task
+
+    def _mirror(self, task: PipelineTask) -> None:
+        task.set_env_variable(MIRROR, self.checkpoint_mirror)
+        if self.store_endpoint:
+            task.set_env_variable("AWS_ENDPOINT_URL_S3", self.store_endpoint)
+        self._with_keys(task)
+
+    def _with_keys(self, task: PipelineTask) -> PipelineTask:
+        # Optional: on nodes with a role of their own there is no secret.
+        keys = {name: name for name in STORE_KEYS}
+        return kubernetes.use_secret_as_env(task, secret_name=self.store_secret, secret_key_to_env=keys, optional=True)
 
     def notifier(self, task: PipelineTask) -> PipelineTask:
         """The exit handler: small, never cached, with the webhook's address where the secret exists."""
@@ -110,6 +139,12 @@ class Placement:
         kubernetes.use_secret_as_env(
             task, secret_name=self.webhook_secret, secret_key_to_env={"url": "LOWRES_WEBHOOK"}, optional=True
         )
-        kubernetes.set_timeout(task, seconds=300)
-        kubernetes.set_security_context(task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True)
-        return task
+        return self._as_user(task, seconds=300)
+
+    def _as_user(self, task: PipelineTask, *, seconds: int) -> PipelineTask:
+        # kfp writes a step's program to /tmp, and some clusters make every container's root read-only.
+        kubernetes.empty_dir_mount(task, volume_name="tmp", mount_path="/tmp")
+        kubernetes.set_timeout(task, seconds=seconds)
+        return kubernetes.set_security_context(
+            task, run_as_user=self.user_id, run_as_group=self.user_id, run_as_non_root=True
+        )

@@ -58,11 +58,11 @@ def training_pipeline(on: Placement, *, fetch: bool = False, publish: bool = Fal
             else:
                 first = on.packing(pack(data=data, source_md5=source_md5))
             splits = first.outputs["splits"]
-            full = on.network(train_teacher(**shared, teacher=teacher, data=splits))
-            thumbnails = on.network(train_downsampler(**shared, downsampler=downsampler, data=splits))
+            full = on.training(train_teacher(**shared, teacher=teacher, data=splits))
+            thumbnails = on.training(train_downsampler(**shared, downsampler=downsampler, data=splits))
             start = {"data": splits, "teacher": full.outputs["model"], "downsampler": thumbnails.outputs["model"]}
-            alone = on.network(train_baseline(**shared, baseline=baseline, distill=distill, **start))
-            student = on.network(train_student(**shared, distill=distill, **start))
+            alone = on.training(train_baseline(**shared, baseline=baseline, distill=distill, **start))
+            student = on.training(train_student(**shared, distill=distill, **start))
             measured = on.network(
                 measure(
                     **shared,

@@ -7,10 +7,10 @@ a training saves a checkpoint and exits 143.
 import json
 import logging
 import os
-import signal
-import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,26 @@ app.add_typer(pipeline_app, name="pipeline")
 OUT = Path("outputs")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]
 PARAMS = Path("params.yaml")
+
+
+def _say_versions(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from lowres.stages.provenance import commit
+
+        parts = [f"lowres {version('lowres')}", f"commit {commit() or 'unknown'}", f"torch {version('torch')}"]
+        print(", ".join(parts))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    versions: Annotated[
+        bool, typer.Option("--version", callback=_say_versions, is_eager=True, help="What this is; a quick self-check.")
+    ] = False,
+) -> None:
+    """What comes before a command; the help is the text at the top of this file."""
 
 
 @app.command()
@@ -366,40 +386,24 @@ def _say(metrics: dict[str, Any]) -> None:
         print(json.dumps(metrics, indent=2))
 
 
-def _ranks() -> Any:
+@contextmanager
+def _ranks() -> Iterator[None]:
     import torch
 
     from lowres.engine.distributed import process_group
+    from lowres.steps.mirroring import mirrored_checkpoints
 
-    return process_group("cuda" if torch.cuda.is_available() else "cpu")
+    with process_group("cuda" if torch.cuda.is_available() else "cpu"), mirrored_checkpoints():
+        yield
 
 
 def _several_gpus() -> None:
     """With several GPUs and not under torchrun yet: run torchrun with one process for each, and end as it does."""
-    if "WORLD_SIZE" in os.environ or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
-        return
-    import torch
+    from lowres.engine.launch import ranks_wanted, run_ranks
 
-    count = torch.cuda.device_count()
+    count = ranks_wanted()
     if count > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "lowres.cli"]
-        raise SystemExit(run_forwarding_signals([sys.executable, *launcher, *sys.argv[1:]]))
-
-
-def run_forwarding_signals(command: list[str]) -> int:
-    """Run a command and pass SIGTERM and SIGINT on to it; its exit code, or 128 plus the signal (torchrun says 1)."""
-    received: list[int] = []
-    # A session of its own: Ctrl-C in a terminal would reach it beside what we pass on, and twice means at once.
-    process = subprocess.Popen(command, start_new_session=True)
-
-    def forward(number: int, frame: object) -> None:
-        received.append(number)
-        process.send_signal(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, forward)
-    code = process.wait()
-    return 128 + received[0] if received else code
+        raise SystemExit(run_ranks("lowres.cli", sys.argv[1:], count=count))
 
 
 if __name__ == "__main__":

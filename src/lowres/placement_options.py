@@ -29,7 +29,7 @@ def with_placement(command: Callable[..., None]) -> Callable[..., None]:
 
 def placement_values(
     image: Annotated[str, typer.Option(help="Image of all steps, by digest: registry/name@sha256:...")],
-    gpus: Annotated[int, typer.Option(help="GPUs of each step that runs networks: 0 or 1.")] = 0,
+    gpus: Annotated[int, typer.Option(help="GPUs of each training, a process for each.")] = 0,
     gpu_type: Annotated[str, typer.Option(help="The resource to ask for.")] = "nvidia.com/gpu",
     node_selector: Annotated[
         list[str] | None, typer.Option(help="label=value of the nodes for networks; repeat for more.")
@@ -41,6 +41,8 @@ def placement_values(
     retries: Annotated[int, typer.Option(help="Further attempts of a step that fails.")] = 2,
     checkpoint_claim: Annotated[str, typer.Option(help="Volume claim for checkpoints; none without it.")] = "",
     data_claim: Annotated[str, typer.Option(help="Volume claim with the files of a data source.")] = "",
+    checkpoint_mirror: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for copies of checkpoints.")] = "",
+    store_endpoint: Annotated[str, typer.Option(help="Store of --checkpoint-mirror, where it is not AWS.")] = "",
     store_secret: Annotated[
         str, typer.Option(help="Secret with AWS_* keys for steps that use the bucket.")
     ] = "lowres-store",
@@ -62,6 +64,8 @@ def placement_values(
         "retries": retries,
         "checkpoint_claim": checkpoint_claim,
         "data_claim": data_claim,
+        "checkpoint_mirror": checkpoint_mirror,
+        "store_endpoint": store_endpoint,
         "store_secret": store_secret,
     }
 

@@ -12,7 +12,8 @@ from tiny_task import run_tiny
 
 _server = multiprocessing.get_context("forkserver")
 # PyTorch imports its compiler at the first step of any optimiser: a second for each process otherwise.
-_server.set_forkserver_preload(["lowres.engine.train", "torch.utils.data", "torch.distributed", "torch._dynamo"])
+_torch = ["lowres.engine.train", "torch.utils.data", "torch.distributed", "torch._dynamo"]
+_server.set_forkserver_preload([*_torch, "lowres.storage.mirror"])
 
 
 def start(target: Callable[..., None], *arguments: Any, **options: Any) -> BaseProcess:

@@ -143,15 +143,19 @@ def digest(state: dict[str, Tensor]) -> str:
     return whole.hexdigest()
 
 
-def run_tiny(folder: Path, *, workers: int, steps: int, checkpoint_minutes: float, pause: float) -> None:
-    """A whole process's work: train, and leave the digests of the weights in `digests.txt`; a batch takes `pause` seconds."""
+def run_tiny(
+    folder: Path, *, workers: int, steps: int, checkpoint_minutes: float, pause: float, mirror: Any = None
+) -> None:
+    """A whole process's work: train, and leave the digests of the weights in `digests.txt`, and where it began; a batch takes `pause` seconds."""
     torch.set_num_threads(1)
 
     def slow_batches(first: int) -> Iterator[Batch]:
+        (folder / "first-batch.txt").write_text(str(first))
         for batch in batches_from(first, workers=workers):
             time.sleep(pause)
             yield batch
 
-    result = train_tiny(folder, batches=slow_batches, total_steps=steps, checkpoint_minutes=checkpoint_minutes)
+    changes = {"total_steps": steps, "checkpoint_minutes": checkpoint_minutes, "mirror": mirror}
+    result = train_tiny(folder, batches=slow_batches, **changes)
     digests = f"best {digest(result.best_state)}\nlast {digest(result.last_state)}\nbest step {result.best_step}\n"
     (folder / "digests.txt").write_text(digests)

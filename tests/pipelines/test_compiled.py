@@ -11,7 +11,9 @@ kfp = pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.
 from google.protobuf.json_format import ParseDict  # noqa: E402
 from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig  # noqa: E402
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec  # noqa: E402
-from pipelines.golden import FOLDER, PLACEMENTS, ROOT, write_golden  # noqa: E402
+from pipelines.compile import compile_training  # noqa: E402
+from pipelines.golden import FOLDER, IMAGE, PARAMS, PLACEMENTS, ROOT, write_golden  # noqa: E402
+from pipelines.placement import STORE_KEYS, Placement  # noqa: E402
 from tests.pipelines.spec import documents  # noqa: E402
 
 GOLDEN = sorted(FOLDER.glob("*.yaml"))
@@ -86,19 +88,52 @@ def test_nothing_is_installed_when_a_pod_starts(path):
     assert "pip install" not in path.read_text()
 
 
-@EACH
-def test_the_only_environment_is_the_image_and_secrets_are_named_not_held(path):
+def environment_of(path):
+    """Names of variables that hold a value, and of secrets with the variables that they fill, by executor."""
     pipeline, platform = documents(path)
-    containers = [executor["container"] for executor in pipeline["deploymentSpec"]["executors"].values()]
-    assert {variable["name"] for container in containers for variable in container.get("env", [])} == {"LOWRES_IMAGE"}
+    executors = pipeline["deploymentSpec"]["executors"]
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    secrets = {
-        name: [entry["secretName"] for entry in given.get("secretAsEnv", [])] for name, given in settings.items()
+    held = {name: {entry["name"] for entry in executors[name]["container"].get("env", [])} for name in executors}
+    named = {
+        name: {
+            secret["secretName"]: {pair["envVar"] for pair in secret["keyToEnv"]}
+            for secret in settings[name].get("secretAsEnv", [])
+        }
+        for name in executors
     }
-    wanted = {"exec-notify": ["lowres-webhook"], "exec-fetch": ["lowres-store"], "exec-publish": ["lowres-store"]}
-    assert {name: given for name, given in secrets.items() if given} == {
-        name: given for name, given in wanted.items() if name in settings
-    }
+    return held, named
+
+
+STORE = {"lowres-store": set(STORE_KEYS)}
+WEBHOOK = {"lowres-webhook": {"LOWRES_WEBHOOK"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        ("training-cpu.yaml", {"exec-notify": WEBHOOK}),
+        ("training-bucket.yaml", {"exec-notify": WEBHOOK, "exec-fetch": STORE, "exec-publish": STORE}),
+    ],
+)
+def test_the_only_environment_is_the_image_and_secrets_go_where_they_are_used(name, secrets):
+    held, named = environment_of(FOLDER / name)
+    assert set().union(*held.values()) == {"LOWRES_IMAGE"}
+    assert {step: given for step, given in named.items() if given} == secrets
+
+
+TRAININGS = {f"exec-{stage}" for stage in ("teacher", "downsampler", "baseline", "distill")}
+
+
+def test_with_a_mirror_trainings_get_its_address_and_its_secret():
+    held, named = environment_of(FOLDER / "training-gpu.yaml")
+    assert {name for name in held if "LOWRES_CHECKPOINT_MIRROR" in held[name]} == TRAININGS
+    for name in TRAININGS:
+        assert held[name] == {"LOWRES_IMAGE", "LOWRES_CHECKPOINT_MIRROR", "AWS_ENDPOINT_URL_S3"}
+        assert named[name] == STORE
+
+
+@EACH
+def test_no_secret_is_in_it(path):
     assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]", path.read_text())
 
 
@@ -109,7 +144,31 @@ def test_only_steps_that_run_networks_get_a_gpu():
     assert with_gpu == {f"exec-{stage}" for stage in ("teacher", "downsampler", "baseline", "distill", "evaluate")}
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert {name for name, entry in settings.items() if "nodeSelector" in entry and "tolerations" in entry} == with_gpu
-    assert {name for name, entry in settings.items() if "emptyDirMounts" in entry} == with_gpu
+    assert {name for name, entry in settings.items() if "/dev/shm" in mounts(entry)} == with_gpu
+
+
+def mounts(entry):
+    return {volume["mountPath"] for kind in ("emptyDirMounts", "pvcMount") for volume in entry.get(kind, [])}
+
+
+@EACH
+def test_steps_may_write_where_they_do_also_under_a_read_only_root(path):
+    _, platform = documents(path)
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for name, entry in settings.items():
+        assert "/tmp" in mounts(entry)
+        assert ("/lowres/.lowres" in mounts(entry)) == (name in TRAININGS)
+
+
+def test_trainings_take_all_gpus_and_evaluate_one(tmp_path):
+    placement = Placement(image=IMAGE, gpus=4)
+    compile_training(tmp_path / "four.yaml", params=PARAMS, placement=placement)
+    executors = documents(tmp_path / "four.yaml")[0]["deploymentSpec"]["executors"]
+    counts = {name: entry["container"]["resources"].get("accelerator") for name, entry in executors.items()}
+    assert {name: int(found["resourceCount"]) for name, found in counts.items() if found} == {
+        **dict.fromkeys(TRAININGS, 4),
+        "exec-evaluate": 1,
+    }
 
 
 def test_without_gpus_nothing_asks_for_one():

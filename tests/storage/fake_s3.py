@@ -162,7 +162,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self.answer(200, b"<R><ETag>done</ETag></R>")
 
     def on_delete(self, body: bytes) -> None:
-        self.s3.uploads.pop(self.query["uploadId"], None)
+        if "uploadId" in self.query:
+            self.s3.uploads.pop(self.query["uploadId"], None)
+        else:
+            self.s3.objects.pop(self.name, None)
         self.answer(204)
 
     def on_head(self, body: bytes) -> None:

@@ -28,7 +28,7 @@ def save_checkpoint(folder: Path, name: str, payload: dict[str, Any]) -> Path:
     temporary = path.with_name(path.name + ".tmp")
     try:
         digest = _write(temporary, payload)
-        write_atomically(_digest_path(path), f"{digest}  {path.name}\n".encode())
+        write_atomically(digest_path(path), f"{digest}  {path.name}\n".encode())
         temporary.replace(path)
         _sync_folder(folder)
     except OSError as error:
@@ -42,7 +42,7 @@ def save_checkpoint(folder: Path, name: str, payload: dict[str, Any]) -> Path:
         ) from error
     for old in list_checkpoints(folder)[:-KEEP]:
         old.unlink()
-        _digest_path(old).unlink(missing_ok=True)
+        digest_path(old).unlink(missing_ok=True)
     return path
 
 
@@ -103,16 +103,17 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _problem(path: Path) -> str | None:
-    digest_path = _digest_path(path)
-    if not digest_path.exists():
-        return f"{digest_path.name} is missing"
+    beside = digest_path(path)
+    if not beside.exists():
+        return f"{beside.name} is missing"
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    recorded = digest_path.read_text(encoding="utf-8").split()[:1]
+    recorded = beside.read_text(encoding="utf-8").split()[:1]
     return None if recorded == [found] else "its sha256 differs from the recorded one"
 
 
-def _digest_path(path: Path) -> Path:
+def digest_path(path: Path) -> Path:
+    """Where the sha256 of a checkpoint stands."""
     return path.with_name(path.name + ".sha256")
 
 

@@ -19,11 +19,12 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from lowres.engine.batch import TrainingBatch
-from lowres.engine.checkpoint import newest_intact, read_checkpoint, save_checkpoint, write_atomically
+from lowres.engine.checkpoint import read_checkpoint, save_checkpoint, write_atomically
 from lowres.engine.distributed import current_ranks, from_main, gather_rows, no_sync, touch, wrap
 from lowres.engine.ema import Ema
 from lowres.engine.history import History, Record
 from lowres.engine.lock import folder_lock
+from lowres.engine.mirror import Mirror, newest_checkpoint, stage_for
 from lowres.engine.precision import Precision, resolve_precision
 from lowres.engine.progress import Progress
 from lowres.engine.schedule import Schedule
@@ -82,6 +83,7 @@ def train(
     log_every: int = 10,
     dvclive_folder: Path | None = None,
     label: str = "train",
+    mirror: Mirror | None = None,
 ) -> TrainResult:
     """Train for `total_steps` optimiser steps, or for what is left of them.
 
@@ -111,6 +113,7 @@ def train(
         log_every: steps between records of the history.
         dvclive_folder: where DVCLive writes its plots, or None.
         label: the word before a line of progress.
+        mirror: gets a copy of every checkpoint, and is asked where `folder` has none that is intact.
 
     Raises:
         ValueError: keys of terms and weights differ; a loss or gradient is not finite; a checkpoint does not belong
@@ -139,7 +142,7 @@ def train(
         number_format = resolve_precision(precision, device)
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=number_format == "bfloat16")
 
-        found: Path | None = from_main(newest_intact(folder) if ranks.is_main else None, ranks)
+        found: Path | None = from_main(newest_checkpoint(folder, mirror) if ranks.is_main else None, ranks)
         if found is not None:
             state.load_plain(read_checkpoint(found), source=str(found))
         history = None
@@ -169,7 +172,7 @@ def train(
                 if history is not None:
                     history.write({"kind": "evaluation", "step": state.step, "metrics": metrics})
                     _save_best(folder, state.best)
-                    _save(folder, state, history)
+                    _save(folder, state, history, mirror)
                 saved_at, saved_as = time.monotonic(), state.name
                 values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
                 progress.say(f"evaluation at step {state.step}: {values}  (best {select_by} at step {state.best.step})")
@@ -237,7 +240,7 @@ def train(
             if must_save and state.name != saved_as:
                 began = time.monotonic()
                 if history is not None:
-                    _save(folder, state, history)
+                    _save(folder, state, history, mirror)
                 saved_at, saved_as = time.monotonic(), state.name
                 save_seconds = saved_at - began
             if stop:
@@ -292,9 +295,11 @@ def _refuse_not_finite(values: dict[str, float], step: int, what: str) -> None:
         )
 
 
-def _save(folder: Path, state: TrainState, history: History) -> None:
+def _save(folder: Path, state: TrainState, history: History, mirror: Mirror | None) -> None:
     history.sync()
-    save_checkpoint(folder, state.name, state.to_plain())
+    saved = save_checkpoint(folder, state.name, state.to_plain())
+    if mirror is not None:
+        stage_for(mirror, saved)
 
 
 def _save_best(folder: Path, best: Best) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 from lowres.config.data import Input
 from lowres.config.params import fingerprint
 from lowres.config.training import Training
+from lowres.engine.mirror import mirror_of
 from lowres.engine.optimiser import ParameterGroup, build_optimiser
 from lowres.engine.schedule import Schedule, build_schedule
 from lowres.engine.train import TrainResult, train
@@ -59,32 +60,35 @@ def train_task(
         raise ValueError(f"{label}: no step is left of {all_steps} between {part[0]:g} and {part[1]:g} of them")
     steps_per_epoch = max(1, source.num_images // settings.batch_size)
     key = fingerprint(identity, part, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
-    return train(
-        task=task,
-        model=model,
-        weights=weights,
-        batches=lambda first: source.batches(first + before * settings.accumulate),
-        total_steps=total_steps,
-        optimiser=training_optimiser(task, settings),
-        schedule=training_schedule(settings, total_steps),
-        folder=RUNS / f"{label}-{key}",
-        fingerprint=key,
-        seed=settings.seed,
-        device=device,
-        evaluate=kit.validator(data / "val", sizing, device=device) if validate else None,
-        evaluate_every=settings.evaluate_every_steps or steps_per_epoch,
-        select_by=kit.select_by,
-        ema_decay=settings.ema.decay if settings.ema else None,
-        ema_warmup_steps=settings.ema.warmup_steps if settings.ema else 0,
-        clip_norm=settings.clip_norm,
-        accumulate=settings.accumulate,
-        precision=settings.precision,
-        channels_last=settings.channels_last,
-        checkpoint_minutes=settings.checkpoint_minutes,
-        steps_per_epoch=steps_per_epoch,
-        dvclive_folder=_dvclive_folder(RUNS / f"{label}-{key}"),
-        label=label,
-    )
+    folder = RUNS / f"{label}-{key}"
+    with mirror_of(folder.name) as mirror:
+        return train(
+            task=task,
+            model=model,
+            weights=weights,
+            batches=lambda first: source.batches(first + before * settings.accumulate),
+            total_steps=total_steps,
+            optimiser=training_optimiser(task, settings),
+            schedule=training_schedule(settings, total_steps),
+            folder=folder,
+            fingerprint=key,
+            seed=settings.seed,
+            device=device,
+            evaluate=kit.validator(data / "val", sizing, device=device) if validate else None,
+            evaluate_every=settings.evaluate_every_steps or steps_per_epoch,
+            select_by=kit.select_by,
+            ema_decay=settings.ema.decay if settings.ema else None,
+            ema_warmup_steps=settings.ema.warmup_steps if settings.ema else 0,
+            clip_norm=settings.clip_norm,
+            accumulate=settings.accumulate,
+            precision=settings.precision,
+            channels_last=settings.channels_last,
+            checkpoint_minutes=settings.checkpoint_minutes,
+            steps_per_epoch=steps_per_epoch,
+            dvclive_folder=_dvclive_folder(folder),
+            label=label,
+            mirror=mirror,
+        )
 
 
 def continued(first: TrainResult, second: TrainResult) -> TrainResult:

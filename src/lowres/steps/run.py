@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lowres.config.params import fingerprint
+from lowres.engine.launch import ranks_wanted
 from lowres.models.artifact import sha256_of
 from lowres.stages.outputs import read_json
 from lowres.stages.provenance import code_identity, commit, data_identity
 from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics
 from lowres.steps.failing import one_line_errors
+from lowres.steps.mirroring import mirrored_checkpoints
+from lowres.steps.ranks import run_on_ranks
 from lowres.steps.sections import parse_sections
 from lowres.steps.showing import show_confusion, show_report, show_scalars
 
@@ -26,22 +29,28 @@ def run_stage(
     confusion: ConfusionMatrix | None = None,
     page: Artifact | None = None,
     verdict: Artifact | None = None,
+    on_every_gpu: bool = False,
     **artifacts: Artifact | Mapping[str, Artifact],
 ) -> None:
     """Run a stage on the paths of `artifacts`, named as the stage names them; those of `out_...` are its outputs.
 
     `sections` are JSON texts in the order of the stage's positional arguments. Several artifacts under one name
-    become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. Outputs get
-    metadata: hashes of data, configuration, code and weights, the commit and the image.
+    become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. With
+    `on_every_gpu`, a pod that has several runs a process for each. Outputs get metadata: hashes of data,
+    configuration, code and weights, the commit and the image.
     """
-    with one_line_errors(), tempfile.TemporaryDirectory() as scratch:
+    with one_line_errors(), mirrored_checkpoints(), tempfile.TemporaryDirectory() as scratch:
         places = {name: _place(given, Path(scratch) / name) for name, given in artifacts.items()}
         if params_text is not None:
             places["params_file"] = Path(scratch) / "params.yaml"
             places["params_file"].write_text(json.loads(params_text))
         if metrics is not None:
             places["out_metrics"] = Path(metrics.path)
-        values = stage(*parse_sections(sections), **places)
+        count = ranks_wanted() if on_every_gpu else 1
+        if count > 1:
+            values = run_on_ranks(stage, sections, places, count=count)
+        else:
+            values = stage(*parse_sections(sections), **places)
         if metrics is not None:
             left_out = show_scalars(values, metrics)
             if left_out:

@@ -7,6 +7,7 @@ it was. The manifest comes last: `pull` sees the old one or the new one, never a
 import hashlib
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ def push_folder(
     backoff_s: float = 0.2,
     timeout_s: float = 30.0,
     on_progress: OnProgress = lambda moved, left: None,
+    stop: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Copy every file of `folder` below `s3://bucket/prefix`, and report.
 
@@ -43,6 +45,7 @@ def push_folder(
     a transfer. Objects of earlier pushes that the folder has no more stay in the bucket, outside of the manifest.
 
     Raises:
+        StoppedError: `stop` was set meanwhile.
         ValueError: nothing to push, a file that may not travel or changes meanwhile, or what the service refuses.
     """
     began = time.monotonic()
@@ -57,6 +60,7 @@ def push_folder(
         attempts=attempts,
         backoff_s=backoff_s,
         timeout_s=timeout_s,
+        stop=stop,
     )
     tally = Tally(sum(sizes.values()), on_progress)
     remote = store.sizes()

@@ -25,10 +25,10 @@ class StoppedError(Exception):
 class Retry:
     """Runs requests until they succeed, for several threads at once; `count` says how often one was repeated."""
 
-    def __init__(self, *, attempts: int, backoff_s: float) -> None:
+    def __init__(self, *, attempts: int, backoff_s: float, stop: threading.Event | None = None) -> None:
         if attempts < 1:
             raise ValueError(f"attempts is {attempts}; it must be at least 1")
-        self.stop = threading.Event()
+        self.stop = threading.Event() if stop is None else stop
         self.count = 0
         self._attempts = attempts
         self._backoff_s = backoff_s

@@ -8,6 +8,7 @@ and then bodies carry the old Content-MD5. Either way the service sees a body th
 import base64
 import hashlib
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal
@@ -34,10 +35,12 @@ def open_store(
     backoff_s: float,
     timeout_s: float,
     session: Session | None = None,
+    stop: threading.Event | None = None,
 ) -> "Store":
     """The store at `s3://bucket/prefix`; None leaves endpoint and checksum mode to AWS's variables and profile.
 
-    `session` holds credentials of another origin than AWS's variables, such as DVC's configuration.
+    `session` holds credentials of another origin than AWS's variables, such as DVC's configuration. Once `stop` is set,
+    requests end with StoppedError.
 
     Raises:
         ValueError: a wrong address, endpoint, profile or setting.
@@ -66,7 +69,7 @@ def open_store(
     except REMOTE_ERRORS as error:
         raise ValueError(f"{address}: the AWS settings cannot be used ({type(error).__name__}: {error})") from None
     check_endpoint(client.meta.endpoint_url)
-    return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s))
+    return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s, stop=stop))
 
 
 class Store:
@@ -168,6 +171,10 @@ class Store:
         """Give the parts up, once; what stays behind ends with the bucket's own rule for unfinished uploads."""
         with suppress(*REMOTE_ERRORS):
             self._client.abort_multipart_upload(**self._object(path), UploadId=upload)
+
+    def remove(self, path: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        self._run(lambda: self._client.delete_object(**self._object(path)), path=path, doing="remove")
 
     def read_small(self, path: str, *, max_bytes: int) -> bytes | None:
         """A whole object; None where there is none.
