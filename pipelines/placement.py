@@ -26,9 +26,10 @@ class Placement:
     `checkpoint_claim` and `data_claim` name volume claims for checkpoints (a new run of the same work resumes) and for
     the files of a data source. `checkpoint_mirror` is an S3 address for copies of checkpoints: a new run resumes also
     where its volume is lost, or where there is none; `store_endpoint` is its store where it is not AWS.
-    `webhook_secret` names the secret whose key `url` is told how a run ended. `store_secret` names the secret whose keys
-    are AWS's variables, for steps that use a bucket; a pod that has a role needs none. Secrets are named, never held.
-    `cache` is false where each run must do its work again.
+
+    Secrets are named, never held: `webhook_secret` has the key `url`, which is told how a run ended; the keys of
+    `store_secret` are AWS's variables, for steps that use a bucket, and a pod that has a role needs none. `cache` is
+    false where each run must do its work again.
     """
 
     image: str
