@@ -13,8 +13,8 @@ from lowres.export.classifier_runtime import OnnxClassifier
 from lowres.loaded.cost import file_cost, folder_cost
 from lowres.models.artifact import ModelSpec
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
-from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.choose import measuring_kit_of
+from lowres.stages.pictures import to_image
 
 
 @dataclass

@@ -13,8 +13,8 @@ from lowres.loaded.cost import file_cost, folder_cost
 from lowres.models.artifact import ModelSpec
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections
-from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.one_image import Decoded, detect_image, sized
+from lowres.stages.pictures import to_image
 
 MAX_DETECTIONS = 100
 

@@ -21,6 +21,7 @@ from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.kits.kit import Kit
 from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.pictures import to_image
 from lowres.stages.training import train_task, write_history
 from lowres.tasks.downsampling import DownsamplingTask
 
@@ -90,11 +91,6 @@ def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     module = build_downsampler(**spec)
     load_weights(folder / "model.safetensors", module)
     return module, spec
-
-
-def to_image(thumbnail: torch.Tensor) -> np.ndarray:
-    """The colours of a thumbnail [c, h, w] near [0, 1] as uint8 [h, w, 3] RGB; what lies outside [0, 1] is cut."""
-    return (thumbnail[:3].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def _sheet(module: nn.Module, split: Path, sizing: Input, count: int = 6, scale: int = 3) -> np.ndarray:

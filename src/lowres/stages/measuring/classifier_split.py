@@ -16,9 +16,9 @@ from lowres.evaluation.class_resampling import class_intervals
 from lowres.evaluation.classification import evaluate_classes, top1_interval
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.batches import choose_device
-from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.kit import Measured
 from lowres.stages.outputs import write_json
+from lowres.stages.pictures import to_image
 from lowres.stages.progress import counting
 from lowres.tasks.classification import classify_batches
 

@@ -22,10 +22,10 @@ from lowres.evaluation.saved import save_detections, save_truth
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import ImageDetections, ImageTruth
 from lowres.stages.batches import choose_device, eval_batches, resize_of
-from lowres.stages.downsampler import to_image
 from lowres.stages.measuring.kit import Measured
 from lowres.stages.measuring.one_image import Decoded
 from lowres.stages.outputs import write_json
+from lowres.stages.pictures import to_image
 from lowres.stages.progress import counting
 from lowres.tasks.detect import detect_batches
 
