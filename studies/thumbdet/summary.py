@@ -158,8 +158,10 @@ def plot_long(results: Results) -> None:
     if ("long", "bicubic-none") not in results:
         return
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for offset, (terms, label) in enumerate({"none": "no distillation", "feature-strong": "features at 5"}.items()):
-        for column, name in enumerate(LONG.values()):
+    named = {"none": "no distillation", "feature-strong": "features at 5"}
+    columns = {title: name for title, name in LONG.items() if any(("long", name.format(t)) in results for t in named)}
+    for offset, (terms, label) in enumerate(named.items()):
+        for column, name in enumerate(columns.values()):
             runs = results.get(("long", name.format(terms)))
             if not runs:
                 continue
@@ -168,8 +170,8 @@ def plot_long(results: Results) -> None:
             axes.hlines(float(np.mean(values)), at - 0.1, at + 0.1, color=f"C{2 * offset}", linewidth=3, label=label)
             axes.plot([at] * len(values), values, "o", color=f"C{2 * offset}", markersize=5, alpha=0.6)
             label = "_nolegend_"
-    axes.set_xticks(range(len(LONG)), list(LONG))
-    axes.set_xlim(-0.5, len(LONG) - 0.5)
+    axes.set_xticks(range(len(columns)), list(columns))
+    axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylabel("AP on the test split, %")
     axes.set_title("Students at 4x, longer trainings: dots are seeds, lines their means")
     axes.grid(axis="y", alpha=0.3)
