@@ -4,8 +4,9 @@ import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lowres.storage.address import check_endpoint, split_address
 from lowres.storage.dvc_remote import look_up_folder, open_remote
@@ -65,7 +66,7 @@ def find_exchange(
     if publish_to:
         split_address(publish_to)
     with open_repo() as repo:
-        if prepare and not remote and not repo.config["core"].get("remote"):
+        if prepare and not remote and (publish_to or not repo.config["core"].get("remote")) and not _s3_default(repo):
             return Exchange(publish_to=publish_to, remote_endpoint=pod_endpoint, source_md5=source_md5)
         found = find_remote(repo, remote)
         md5 = "" if prepare else locked_md5(repo, params)
@@ -79,6 +80,17 @@ def find_exchange(
         publish_to=publish_to or f"s3://{bucket}/lowres-runs",
         source_md5=source_md5,
     )
+
+
+def _s3_default(repo: Any) -> bool:
+    """Whether DVC's default remote is a bucket: its endpoint then holds for results too."""
+    name = repo.config["core"].get("remote")
+    return str(repo.config["remote"].get(name, {}).get("url", "")).startswith("s3://")
+
+
+def with_one_store(placement: Placement, exchange: Exchange) -> Placement:
+    """The mirror of checkpoints goes to the store of the data and results, unless it was given its own."""
+    return replace(placement, store_endpoint=placement.store_endpoint or exchange.remote_endpoint)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from kfp import local
 from kfp.local import SubprocessRunner
 
 from lowres.steps.failing import LAST_WORDS
-from lowres.storage.address import split_address
+from lowres.storage.address import check_endpoint, split_address
 from pipelines.arguments import arguments_of
 from pipelines.placement import Placement
 from pipelines.training import training_pipeline
@@ -29,6 +29,10 @@ def run_locally(params: Path, *, root: Path, publish_to: str = "", endpoint_url:
     ValueError with the failed step's own line if one fails.
     """
     arguments = arguments_of(params)
+    if endpoint_url and not publish_to:
+        raise ValueError("--endpoint-url is the store of --publish-to; give both")
+    if endpoint_url:
+        check_endpoint(endpoint_url)
     if publish_to:
         split_address(publish_to)
         arguments |= {"publish_to": publish_to, "remote_endpoint": endpoint_url}

@@ -76,6 +76,11 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
         (["--protocol", "tt100k", "--annotations", "a.json"], "--results: is missing"),
         (["--results", "a.json"], "--protocol: is missing"),
         (["--json", "a.json"], "--protocol: is missing"),
+        (["--engine", "hotcoco"], "--protocol: is missing"),
+        (
+            ["--protocol", "tt100k", "--annotations", "a.json", "--results", "b.json", "--max-dets", "5"],
+            "--max-dets and --engine: these are for --protocol coco",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments, message):

@@ -172,7 +172,7 @@ def evaluate(
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the numbers here.")] = None,
 ) -> None:
     """Measure accuracy and cost of teacher and student, or score others' results by a protocol."""
-    if protocol or annotations or results or json_out:
+    if protocol or annotations or results or json_out or max_dets != 100 or engine != "pycocotools":
         from lowres.scoring import score_results
 
         score_results(

@@ -43,7 +43,10 @@ def compile_(
     from pipelines.compile import compile_training
     from pipelines.placement import Placement
 
-    compile_training(out, params=params, placement=Placement(**placement))
+    places = Placement(**placement)
+    if places.store_endpoint and not places.checkpoint_mirror:
+        raise ValueError("--store-endpoint is the store of --checkpoint-mirror; give both")
+    compile_training(out, params=params, placement=places)
     print(out)
 
 
@@ -83,7 +86,7 @@ def submit(
 ) -> None:
     """Start a run on a server: data by md5 from the bucket, results back to it. The last line is the run's URL."""
     _require_definition()
-    from pipelines.package import find_exchange, packaged
+    from pipelines.package import find_exchange, packaged, with_one_store
     from pipelines.placement import Placement
     from pipelines.server import open_server
     from pipelines.submit import run_name, start_run
@@ -95,9 +98,10 @@ def submit(
         remote=remote,
         prepare=prepare,
         publish_to=publish_to,
-        pod_endpoint=pod_endpoint,
+        pod_endpoint=pod_endpoint or places.store_endpoint,
         source_md5=source_md5,
     )
+    places = with_one_store(places, exchange)
     server = open_server(host, namespace)
     with packaged(params, places, exchange) as package:
         run_id = start_run(server, package, name=name or run_name(params, preset), experiment=experiment)
@@ -159,10 +163,13 @@ def schedule_create(
     pod_endpoint: PodEndpoint = "",
     source_md5: SourceMd5 = "",
 ) -> None:
-    """Repeat a run: one at a time, none made up for later, no step from the cache."""
+    """Repeat a run: one at a time, none made up for later, no step from the cache.
+
+    Checkpoints outlive a run: a training of the same data, params and code ends at once with what they hold.
+    """
     _require_definition()
     from pipelines.cron import check_cron
-    from pipelines.package import find_exchange, packaged
+    from pipelines.package import find_exchange, packaged, with_one_store
     from pipelines.placement import Placement
     from pipelines.schedule import create_schedule
     from pipelines.server import open_server
@@ -175,9 +182,10 @@ def schedule_create(
         remote=remote,
         prepare=prepare,
         publish_to=publish_to,
-        pod_endpoint=pod_endpoint,
+        pod_endpoint=pod_endpoint or places.store_endpoint,
         source_md5=source_md5,
     )
+    places = with_one_store(places, exchange)
     server = open_server(host, namespace)
     with packaged(params, places, exchange) as package:
         made = create_schedule(server, package, name=name, cron=cron, experiment=experiment)

@@ -42,7 +42,7 @@ def placement_values(
     checkpoint_claim: Annotated[str, typer.Option(help="Volume claim for checkpoints; none without it.")] = "",
     data_claim: Annotated[str, typer.Option(help="Volume claim with the files of a data source.")] = "",
     checkpoint_mirror: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for copies of checkpoints.")] = "",
-    store_endpoint: Annotated[str, typer.Option(help="Store of --checkpoint-mirror, where it is not AWS.")] = "",
+    store_endpoint: Annotated[str, typer.Option(help="The store as pods see it, where it is not AWS.")] = "",
     store_secret: Annotated[
         str, typer.Option(help="Secret with AWS_* keys for steps that use the bucket.")
     ] = "lowres-store",

@@ -32,6 +32,8 @@ def score_results(
     if annotations is None or results is None:
         missing = "--annotations" if annotations is None else "--results"
         raise ValueError(f"{missing}: is missing; --protocol {protocol} needs --annotations and --results")
+    if protocol != "coco" and (max_dets != 100 or engine != "pycocotools"):
+        raise ValueError("--max-dets and --engine: these are for --protocol coco")
     scored: Scored | ScoredCoco
     if protocol == "coco":
         scored = _coco(annotations, results, max_dets=max_dets, engine=engine)

@@ -137,6 +137,11 @@ def test_the_first_loss_of_every_family_is_of_one_magnitude():
     assert max(losses.values()) < 100, losses
 
 
+def test_an_index_from_the_end_may_be_negative():
+    values = {**FAMILIES["d_fine"], "config": {**FAMILIES["d_fine"]["config"], "eval_idx": -1}}
+    build_detector(**values, class_names=NAMES)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

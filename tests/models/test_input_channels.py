@@ -62,6 +62,14 @@ def test_with_a_skip_a_new_module_and_a_teachers_weights_start_as_plain_thumbnai
     assert gradient.flatten(1).abs().amax(1).gt(0).all()
 
 
+def test_a_first_convolution_that_the_library_freezes_learns_the_new_channels():
+    values = {**FAMILIES["deformable_detr"], "train_backbone_norm": False}
+    frozen = build_detector(**values, class_names=NAMES)
+    assert not next(frozen.backbone.parameters()).requires_grad
+    wide = build_detector(**values, class_names=NAMES, input_channels=5)
+    assert next(wide.backbone.parameters()).requires_grad
+
+
 @pytest.mark.parametrize("channels", [0, 2])
 def test_fewer_than_three_channels_are_refused(channels):
     with pytest.raises(ValueError, match="at least 3"):

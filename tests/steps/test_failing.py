@@ -22,6 +22,13 @@ def test_bad_input_is_one_line_code_2_and_the_pods_last_words(error, last_words,
     assert last_words.read_text() == line + "\n"
 
 
+def test_the_first_words_stay(last_words):
+    last_words.write_text("error: the disk is full\n")
+    with pytest.raises(SystemExit), one_line_errors():
+        raise ValueError("connection closed by peer")
+    assert last_words.read_text() == "error: the disk is full\n"
+
+
 def test_our_own_bugs_keep_their_traceback(last_words):
     with pytest.raises(KeyError), one_line_errors():
         raise KeyError("x")

@@ -40,6 +40,12 @@ class LearnedOptions(Strict):
     skip: Literal["none", "bicubic", "bilinear", "area"]
     channels: Annotated[int, Field(ge=3, le=64)]
 
+    @model_validator(mode="after")
+    def _skip_leaves_room_to_learn(self) -> Self:
+        if self.skip != "none" and self.final_relu:
+            raise ValueError("skip starts the last convolution at 0, where final_relu has no gradient; set it false")
+        return self
+
 
 class NoOptions(Strict):
     """Nothing to choose."""

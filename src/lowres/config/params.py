@@ -77,6 +77,9 @@ class ClassificationParams(Strict):
                 f"data.input: short_side_px {sizing.short_side_px} is no multiple of canvas_multiple_px "
                 f"{sizing.canvas_multiple_px}; a classifier's images are not padded"
             )
+        if isinstance(self.downsampler, LearnedDownsampler) and self.downsampler.options.channels != 3:
+            channels = self.downsampler.options.channels
+            raise ValueError(f"downsampler.options.channels: {channels}, but a classifier reads 3; use 3")
         return self
 
 

@@ -1,4 +1,9 @@
-"""`lowres evaluate --protocol coco`: a file of results against a file of annotations, as a table and as JSON."""
+"""`lowres evaluate --protocol coco`: a file of results against a file of annotations, as a table and as JSON.
+
+By pycocotools' rules, but for detections without area, which it counts as false positives and we leave out and count,
+and scores outside [0, 1], which we refuse. Areas come from corners, so a box of exactly 32^2 or 96^2 px may fall on the
+other side of the limit.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +27,8 @@ _TITLES = {
     "ap_small": "AP, area under 32^2 px",
     "ap_medium": "AP, area from 32^2 to 96^2 px",
     "ap_large": "AP, area over 96^2 px",
-    "ar_1": "AR, 1 detection per class and image",
-    "ar_10": "AR, 10 detections",
-    "ar_100": "AR, 100 detections",
 }
+_LIMITS = (1, 10, 100)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class ScoredCoco:
             f"{metrics.num_detections:,} detections, at most {metrics.max_detections} per class and image",
             "",
         ]
-        for name, title in _TITLES.items():
+        recalls = {f"ar_{k}": f"AR, {min(k, metrics.max_detections)} per class and image" for k in _LIMITS}
+        for name, title in (_TITLES | recalls).items():
             interval = self.intervals.get(name)
             ends = "" if interval is None else f"   95 % interval {interval[0]:.4f} to {interval[1]:.4f}"
             lines.append(f"{title:<38s}{_shown(getattr(metrics, name))}{ends}")

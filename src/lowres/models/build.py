@@ -119,8 +119,9 @@ def _library_config(kind: str | None, values: dict[str, Any], *, key: str, named
     for name in values:
         if name not in known:
             raise ValueError(f"{key}.{name}: unknown key of {kind}{_nearest(name, sorted(known))}")
-        value = values[name]
-        if isinstance(value, int) and value < 0:  # it builds, and fails or learns nothing much later
+        value, default = values[name], written.get(name)
+        may_be_negative = isinstance(default, int) and default < 0  # an index from the end
+        if isinstance(value, int) and value < 0 and not may_be_negative:  # it would build, and fail much later
             raise ValueError(f"{key}.{name}: {value}; it must be 0 or more")
     try:
         return AutoConfig.for_model(kind, **values)

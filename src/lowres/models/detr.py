@@ -72,7 +72,7 @@ class DetrDetector(nn.Module):
 
     def forward(
         self,
-        pixels: Float[Tensor, "b 3 h w"],
+        pixels: Float[Tensor, "b c h w"],
         mask: Bool[Tensor, "b h w"],
         *,
         boxes_xyxy_px: list[Float[Tensor, "_ 4"]] | None = None,
@@ -131,11 +131,11 @@ class DetrDetector(nn.Module):
             loss=loss,
         )
 
-    def features(self, pixels: Float[Tensor, "b 3 h w"], mask: Bool[Tensor, "b h w"]) -> tuple[Tensor, ...]:
+    def features(self, pixels: Float[Tensor, "b c h w"], mask: Bool[Tensor, "b h w"]) -> tuple[Tensor, ...]:
         """Maps of the backbone alone, finest first: what feature distillation needs of a teacher."""
         return tuple(self.backbone(self.normalise(pixels, mask)).feature_maps)
 
-    def normalise(self, pixels: Float[Tensor, "b 3 h w"], mask: Bool[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]:
+    def normalise(self, pixels: Float[Tensor, "b c h w"], mask: Bool[Tensor, "b h w"]) -> Float[Tensor, "b c h w"]:
         """Zero mean and unit deviation per channel, zero where padded."""
         return (pixels - self.mean) / self.std * mask[:, None]
 

@@ -135,6 +135,8 @@ class LearnedDownsampler(nn.Module):
             final = next(layer for layer in reversed(modules) if isinstance(layer, nn.Conv2d))
             with torch.no_grad():
                 final.weight[:3] = 0
+                if final.bias is not None:
+                    final.bias[:3] = 0
 
     def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h/r w/r"]:
         """The thumbnail; sides must be multiples of the ratio. Values are near [0, 1] but not bounded by it."""

@@ -20,30 +20,39 @@ def channels_of(downsampler: nn.Module) -> int:
 def widen_input(detector: DetrDetector, channels: int) -> None:
     """Let the detector read `channels` channels, in place; weights of those beyond three start at 0.
 
-    It then computes what it did, until it learns. The new channels are not normalised. Raises ValueError for fewer
-    than three channels, or a backbone that does not begin with a convolution of three.
+    It then computes what it did, until it learns; its first convolution learns also where the library freezes it, else
+    the new channels would stay without effect. They are not normalised. Raises ValueError for fewer than three
+    channels, and for a backbone that does not begin with a convolution of three or has several.
     """
     if channels == 3:
         return
     if channels < 3:
         raise ValueError(f"a thumbnail of {channels} channels; it must have at least 3")
     backbone = detector.backbone
-    name, first = next(((key, module) for key, module in backbone.named_modules() if isinstance(module, nn.Conv2d)))
-    if first.in_channels != 3 or first.groups != 1:
-        raise ValueError(f"{detector.family}: its backbone does not begin with a convolution of three channels")
+    convolutions = [(name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Conv2d)]
+    reading = [place for place in convolutions if place[1].in_channels == 3 and place[1].groups == 1]
+    if len(reading) != 1 or reading[0] != convolutions[0]:
+        raise ValueError(
+            f"downsampler.options.channels: {channels}, but {detector.family} does not read the image by one first "
+            "convolution; use 3"
+        )
+    name, first = reading[0]
     wide = nn.Conv2d(
         channels,
         first.out_channels,
         first.kernel_size,  # pyright: ignore[reportArgumentType]
         first.stride,  # pyright: ignore[reportArgumentType]
         first.padding,  # pyright: ignore[reportArgumentType]
+        first.dilation,  # pyright: ignore[reportArgumentType]
         bias=first.bias is not None,
+        padding_mode=first.padding_mode,
+        device=first.weight.device,
+        dtype=first.weight.dtype,
     )
     with torch.no_grad():
         wide.weight.copy_(widened(first.weight, channels))
         if first.bias is not None and wide.bias is not None:
             wide.bias.copy_(first.bias)
-    wide.weight.requires_grad_(first.weight.requires_grad)
     backbone.set_submodule(name, wide)
     for module in backbone.modules():  # some stems refuse another number than their configuration's
         if getattr(module, "num_channels", None) == 3:

@@ -38,7 +38,7 @@ class ThumbnailDetector(nn.Module):
 
     def shrink(
         self, pixels: Float[Tensor, "b 3 h w"], mask: Bool[Tensor, "b h w"]
-    ) -> tuple[Float[Tensor, "b 3 i j"], Bool[Tensor, "b i j"]]:
+    ) -> tuple[Float[Tensor, "b c i j"], Bool[Tensor, "b i j"]]:
         """Thumbnail and its mask; a thumbnail pixel is real if any pixel under it is.
 
         Sides are multiples of the ratio.
@@ -62,7 +62,7 @@ class ThumbnailDetector(nn.Module):
 
     def detect_thumbnail(
         self,
-        thumbnail: Float[Tensor, "b 3 i j"],
+        thumbnail: Float[Tensor, "b c i j"],
         thumbnail_mask: Bool[Tensor, "b i j"],
         *,
         boxes_xyxy_px: list[Float[Tensor, "_ 4"]] | None = None,

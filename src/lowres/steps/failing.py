@@ -27,10 +27,13 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _leave_last_words(line: str) -> None:
-    # Kubernetes mounts this file writable into every container and shows its text as the reason of a failure.
+    # Kubernetes mounts this file writable into every container and shows its text as the reason of a failure. The
+    # first words stay: where one of several processes fails, the others only say that it is gone.
     path = Path(os.environ.get(LAST_WORDS, "/dev/termination-log"))
     if path.exists():
         try:
+            if path.read_text():
+                return
             path.write_text(line[:4000] + "\n")
         except OSError as error:
             print(f"{path}: {error}", file=sys.stderr)

@@ -56,7 +56,8 @@ def main(task: Path) -> None:
     os.environ[LAST_WORDS] = content["said"]
     stage = importlib.import_module(content["stage"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    with one_line_errors(), process_group(device), mirrored_checkpoints():
+    # The group outlives what a process says of its failure, so that no other says first that it is gone.
+    with process_group(device), one_line_errors(), mirrored_checkpoints():
         places = {name: Path(path) for name, path in content["places"].items()}
         values = stage.run(*parse_sections(content["sections"]), **places)
         if current_ranks().is_main:
