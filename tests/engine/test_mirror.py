@@ -20,6 +20,8 @@ from lowres.steps.mirroring import MIRROR, mirrored_checkpoints
 from lowres.storage.mirror import S3Mirror
 
 STEPS = 40
+# Between steps of a training that is to be stopped: the first copies come late where boto3 takes seconds to import.
+PAUSE_S = 0.5
 AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 ADDRESS = "s3://bucket/checkpoints"
 OBJECTS = "bucket/checkpoints/tiny-12ab/"
@@ -82,7 +84,7 @@ def without_timings(history: Path) -> list[dict]:
 
 def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp_path, undisturbed, endpoint):
     expected, folder = undisturbed
-    process = begin(tmp_path / "lost", endpoint, pause=0.03)
+    process = begin(tmp_path / "lost", endpoint, pause=PAUSE_S)
     wait_for_copies(process, endpoint)
     process.kill()
     assert exit_code(process) == -signal.SIGKILL
@@ -100,7 +102,7 @@ def test_a_training_whose_machine_is_lost_goes_on_elsewhere_to_the_same_bits(tmp
 
 
 def test_after_sigterm_the_last_checkpoint_reaches_the_bucket(tmp_path, s3):  # noqa: F811
-    process = begin(tmp_path, s3.url, pause=0.03)
+    process = begin(tmp_path, s3.url, pause=PAUSE_S)
     wait_for_copies(process, s3.url)
     os.kill(process.pid, signal.SIGTERM)
     assert exit_code(process) == 143
