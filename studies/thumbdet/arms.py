@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 SEEDS = (0, 1, 2)
-# Of a student's training in all groups but `tune`, which takes the preset's: what lets three seeds of every arm be run
+# Of a student's training in all groups but `tune` and `long`: what lets three seeds of every arm be run
 # in two hours on two cores.
 STEPS = 600
+TUNE_STEPS = 1000
+EVALUATE_EVERY_STEPS = 500
+DOWNSAMPLER_STEPS = 150
 # The group `long` asks what more training buys: a teacher and students of these many steps.
 LONG_TEACHER_STEPS = 2400
 LONG_STEPS = 1000
@@ -74,8 +77,7 @@ class Arm:
     layers: int = 2
     hidden_channels: int = 12
     channels: int = 3
-    # Of the student's training; None is the preset's.
-    steps: int | None = STEPS
+    steps: int = STEPS  # of the student's training
     lr: float | None = None
     downsampler_lr_factor: float | None = None  # 1 is no group of its own
     num_denoising: int | None = None
@@ -90,12 +92,16 @@ class Arm:
 
 def all_arms() -> list[Arm]:
     """Every arm; the main comparison first, and one seed before the next: a study cut short compares equal things."""
-    arms = [Arm("tune", "feature", seed=0, terms="feature", steps=None)]
-    arms.append(Arm("tune", "feature-strong", seed=0, terms="feature-strong", steps=None))
-    arms.append(Arm("tune", "feature-logit-box", seed=0, terms="feature-logit-box", steps=None))
-    arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic", steps=None))
-    arms.append(Arm("tune", "feature-slow", seed=0, terms="feature", lr=0.002, downsampler_lr_factor=1.0, steps=None))
-    arms.append(Arm("tune", "feature-slow-downsampler", seed=0, terms="feature", downsampler_lr_factor=1.0, steps=None))
+    arms = [Arm("tune", "feature", seed=0, terms="feature", steps=TUNE_STEPS)]
+    arms.append(Arm("tune", "feature-strong", seed=0, terms="feature-strong", steps=TUNE_STEPS))
+    arms.append(Arm("tune", "feature-logit-box", seed=0, terms="feature-logit-box", steps=TUNE_STEPS))
+    arms.append(Arm("tune", "feature-skip", seed=0, terms="feature", skip="bicubic", steps=TUNE_STEPS))
+    arms.append(
+        Arm("tune", "feature-slow", seed=0, terms="feature", lr=0.002, downsampler_lr_factor=1.0, steps=TUNE_STEPS)
+    )
+    arms.append(
+        Arm("tune", "feature-slow-downsampler", seed=0, terms="feature", downsampler_lr_factor=1.0, steps=TUNE_STEPS)
+    )
     for seed in SEEDS:
         for kind in ("bicubic", "area", "learned"):
             for terms in ("none", "paper", "best"):

@@ -22,7 +22,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from studies.results import has_result
 from studies.side_by_side import default_jobs, run_side_by_side
-from studies.thumbdet.arms import NARROW, TERMS, Arm, all_arms
+from studies.thumbdet.arms import DOWNSAMPLER_STEPS, EVALUATE_EVERY_STEPS, NARROW, TERMS, Arm, all_arms
 
 from lowres.config.params import fingerprint, parse_params
 from lowres.data.truth import load_truth
@@ -51,7 +51,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
     section, student = values["downsampler"], values["distill"]
     section["kind"], section["ratio"] = arm.kind, arm.ratio
     if arm.kind == "learned":
-        section["train"]["seed"] = arm.seed
+        section["train"] |= {"seed": arm.seed, "steps": DOWNSAMPLER_STEPS}
         section["options"] |= {"skip": arm.skip, "layers": arm.layers, "hidden_channels": arm.hidden_channels}
         section["options"]["channels"] = arm.channels
     else:
@@ -59,7 +59,8 @@ def values_of(arm: Arm) -> dict[str, Any]:
         student["train"]["optimiser"]["groups"] = []  # the preset's is the learned down-sampler's
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
-    student["train"]["steps"] = arm.steps or student["train"]["steps"]
+    # The demo's own numbers may change with the time that it has; the study's stay.
+    student["train"] |= {"steps": arm.steps, "evaluate_every_steps": EVALUATE_EVERY_STEPS}
     student["train"]["optimiser"]["lr"] = arm.lr or student["train"]["optimiser"]["lr"]
     if arm.downsampler_lr_factor is not None:
         group = {"match": r"\bdownsampler\b", "lr_factor": arm.downsampler_lr_factor}
