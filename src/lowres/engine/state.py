@@ -1,8 +1,7 @@
 """All that a run needs in order to go on from a step as if it had never stopped.
 
 The schedule and every random draw are functions of the step and are not stored. Of the task, parts that never change
-are left
-out: modules outside the shipped model that stay in eval mode and learn nothing, such as a frozen teacher.
+are left out: modules outside the shipped model that stay in eval mode and learn nothing, such as a frozen teacher.
 """
 
 from dataclasses import dataclass
@@ -51,14 +50,14 @@ class TrainState:
 
     def to_plain(self) -> dict[str, Any]:
         """Tensors and plain data; they share memory with the live objects."""
-        everything = self.task.state_dict()
+        everything, constant = self.task.state_dict(), _constant_keys(self.task, self.model)
         return {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
             "step": self.step,
             "seconds": self.seconds,
             "evaluation_pending": self.evaluation_pending,
-            "task": {key: everything[key] for key in everything if key not in _constant_keys(self.task, self.model)},
+            "task": {key: everything[key] for key in everything if key not in constant},
             "optimiser": self.optimiser.state_dict(),
             "ema": None if self.ema is None else dict(self.ema.average.state_dict()),
             "best": None
