@@ -1,7 +1,7 @@
 # Each target prepares .venv by itself; it needs Python 3.11, make and git. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format constraints kill-test test-tt100k test-doctor evaluator-parity fuzz kubeflow-local kubeflow-fail kubeflow-circle image image-lock test-image study-thumbdet study-dfd bench soak
+.PHONY: help setup demo test lint format constraints kill-test test-tt100k test-doctor evaluator-parity fuzz kubeflow-local kubeflow-fail kubeflow-sweep kubeflow-circle image image-lock test-image study-thumbdet study-dfd bench soak
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PIP_FLAGS ?= -qq
@@ -66,6 +66,9 @@ kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: eve
 
 kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage
+
+kubeflow-sweep: $(VENV)/.stamp-dev ## A tiny sweep on this machine: one teacher, two down-samplers, their comparison
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_sweep
 
 kubeflow-circle: $(VENV)/.stamp-dev ## A run's results through a bucket (needs moto_server) into DVC in a fresh clone, and on to a third
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_circle

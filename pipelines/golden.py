@@ -1,13 +1,14 @@
-"""The pipelines as compiled for two clusters, and with a bucket, kept in `pipelines/compiled/` to see the YAML change.
+"""The pipelines as compiled for two clusters, with a bucket, and for a sweep.
 
-`python -m pipelines.golden` writes them anew. The image is a stand-in: compile for your own with
-`lowres pipeline compile --image`.
+They are kept in `pipelines/compiled/` to see the YAML change. `python -m pipelines.golden` writes them anew. The image
+is a stand-in: compile for your own with `lowres pipeline compile --image`.
 """
 
 from pathlib import Path
 
-from pipelines.compile import compile_training
+from pipelines.compile import compile_sweep, compile_training
 from pipelines.placement import Placement
+from pipelines.sweep import Sweep
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "pipelines/compiled"
@@ -28,6 +29,7 @@ PLACEMENTS = {
     ),
     "training-bucket.yaml": Placement(image=IMAGE),
 }
+SWEEP = Sweep(kinds=("bicubic", "area", "learned"), seeds=(0, 1, 2), parallel=3)
 
 
 def write_golden(folder: Path) -> None:
@@ -35,6 +37,7 @@ def write_golden(folder: Path) -> None:
     for name, placement in PLACEMENTS.items():
         bucket = name == "training-bucket.yaml"
         compile_training(folder / name, params=PARAMS, placement=placement, fetch=bucket, publish=bucket)
+    compile_sweep(folder / "sweep-cpu.yaml", params=PARAMS, placement=Placement(image=IMAGE), sweep=SWEEP)
 
 
 if __name__ == "__main__":

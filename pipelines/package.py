@@ -11,9 +11,10 @@ from typing import Any
 from lowres.storage.address import check_endpoint, split_address
 from lowres.storage.dvc_remote import look_up_folder, open_remote
 from pipelines.arguments import arguments_of
-from pipelines.compile import compile_training
+from pipelines.compile import compile_sweep, compile_training
 from pipelines.locked_data import find_remote, locked_md5, open_repo
 from pipelines.placement import Placement
+from pipelines.sweep import Sweep, sweep_arguments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +42,12 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Package:
-    """A compiled pipeline, the arguments of a run, and a version name that only equal pipelines share."""
+    """A compiled pipeline, its name, the arguments of a run, and a version name that only equal pipelines share."""
 
     path: Path
     arguments: dict[str, str]
     version: str
+    pipeline: str
 
 
 def find_exchange(
@@ -94,16 +96,21 @@ def with_one_store(placement: Placement, exchange: Exchange) -> Placement:
 
 
 @contextmanager
-def packaged(params: Path, placement: Placement, exchange: Exchange) -> Iterator[Package]:
-    """Compile into a temporary file, which is gone after the block."""
+def packaged(
+    params: Path, placement: Placement, exchange: Exchange, *, sweep: Sweep | None = None
+) -> Iterator[Package]:
+    """Compile into a temporary file, which is gone after the block; with `sweep`, the pipeline of many students."""
+    fetch = bool(exchange.data_md5)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "pipeline.yaml"
-        compile_training(
-            path,
-            params=params,
-            placement=placement,
-            fetch=bool(exchange.data_md5),
-            publish=bool(exchange.publish_to),
-        )
+        if sweep is None:
+            publish = bool(exchange.publish_to)
+            compile_training(path, params=params, placement=placement, fetch=fetch, publish=publish)
+            name, arguments = "lowres-training", arguments_of(params)
+        else:
+            if exchange.publish_to:
+                raise ValueError("a sweep publishes nothing; train its best variant in a run of its own")
+            compile_sweep(path, params=params, placement=placement, sweep=sweep, fetch=fetch)
+            name, arguments = "lowres-sweep", sweep_arguments(params)
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        yield Package(path, arguments_of(params) | exchange.arguments(), version)
+        yield Package(path, arguments | exchange.arguments(), version, name)

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from kfp import local
@@ -17,18 +18,23 @@ from lowres.steps.failing import LAST_WORDS
 from lowres.storage.address import check_endpoint, split_address
 from pipelines.arguments import arguments_of
 from pipelines.placement import Placement
+from pipelines.sweep import Sweep, sweep_arguments, sweep_pipeline, variants_of
 from pipelines.training import training_pipeline
 
 # Nothing is pulled: a step is a process of this Python.
 THIS_PYTHON = f"this-python@sha256:{'0' * 64}"
 
 
-def run_locally(params: Path, *, root: Path, publish_to: str = "", endpoint_url: str = "") -> None:
-    """Run every step, outputs under `root`, and below `publish_to` if it is an S3 address.
+def run_locally(
+    params: Path, *, root: Path, publish_to: str = "", endpoint_url: str = "", sweep: Sweep | None = None
+) -> None:
+    """Run every step, outputs under `root`, and below `publish_to` if it is an S3 address; with `sweep`, its pipeline.
 
     ValueError with the failed step's own line if one fails.
     """
-    arguments = arguments_of(params)
+    arguments = arguments_of(params) if sweep is None else sweep_arguments(params)
+    if sweep is not None and publish_to:
+        raise ValueError("a sweep publishes nothing; leave --publish-to out")
     if endpoint_url and not publish_to:
         raise ValueError("--endpoint-url is the store of --publish-to; give both")
     if endpoint_url:
@@ -47,8 +53,11 @@ def run_locally(params: Path, *, root: Path, publish_to: str = "", endpoint_url:
                 # What a cluster would do with images and resources has no meaning here.
                 warnings.filterwarnings("ignore", message="Task .* have no effect")
                 warnings.filterwarnings("ignore", message="You may be attemping to run a task")
-                pipeline = training_pipeline(Placement(image=THIS_PYTHON, retries=0), publish=bool(publish_to))
-                pipeline(**arguments)
+                here = Placement(image=THIS_PYTHON, retries=0)
+                if sweep is None:
+                    training_pipeline(here, publish=bool(publish_to))(**arguments)
+                else:
+                    sweep_pipeline(here, variants_of(params, sweep))(**arguments)
         except RuntimeError as error:
             said = last_words.read_text().strip().removeprefix("error: ")
             raise ValueError(f"the pipeline failed: {said or error}") from error
@@ -56,7 +65,7 @@ def run_locally(params: Path, *, root: Path, publish_to: str = "", endpoint_url:
             del os.environ[LAST_WORDS]
 
 
-def _refuse_python3(arguments: dict[str, str], root: Path) -> None:
+def _refuse_python3(arguments: Mapping[str, str], root: Path) -> None:
     # The runner replaces the word in a step's arguments and paths by the path of the interpreter.
     for name, text in {"root": json.dumps(str(root.resolve())), **arguments}.items():
         if "python3" in text:

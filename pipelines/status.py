@@ -1,5 +1,7 @@
 """How a run stands, step by step."""
 
+from collections import Counter
+
 import kfp_server_api
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
@@ -7,7 +9,7 @@ from pipelines.server import Server
 
 STEPS = (
     *("fetch", "prepare", "teacher", "downsampler", "baseline", "distill"),
-    *("evaluate", "export", "report", "publish", "notify"),
+    *("evaluate", "score", "compare", "export", "report", "publish", "notify"),
 )
 FAILED = {"FAILED", "CANCELED"}
 
@@ -27,18 +29,17 @@ def status_lines(run: V2beta1Run) -> list[str]:
     """One line for the run, one for each step that has begun: name, state, seconds, error.
 
     A server lists each step beside the drivers and pods that it started for it; these are left out. A step with
-    several attempts counts as its last one.
+    several attempts counts as its last one. A step that more than one variant of a sweep goes through is counted.
     """
     lines = [f"{run.display_name}: {run.state or 'PENDING'}"]
     details = (run.run_details.task_details if run.run_details else None) or []
-    by_name: dict[str, V2beta1PipelineTaskDetail] = {}
-    for task in details:
-        before = by_name.get(task.display_name)
-        if task.display_name in STEPS and (before is None or _began(before) <= _began(task)):
-            by_name[task.display_name] = task
     for name in STEPS:
-        if name in by_name:
-            lines.append(_line(name, by_name[name]))
+        tasks = sorted((task for task in details if task.display_name == name), key=_began)
+        states = Counter(task.state or "PENDING" for task in tasks)
+        if len(tasks) - sum(states[state] for state in FAILED) > 1:
+            lines.append(f"  {name:12s} " + ", ".join(f"{number} {state}" for state, number in sorted(states.items())))
+        elif tasks:
+            lines.append(_line(name, tasks[-1]))
     if run.error and run.error.message:
         lines.append(f"error: {' '.join(run.error.message.split())}")
     return lines

@@ -13,8 +13,6 @@ import kfp_server_api
 from pipelines.package import Package
 from pipelines.server import Server
 
-PIPELINE = "lowres-training"
-
 
 @dataclass(frozen=True)
 class Uploaded:
@@ -64,12 +62,14 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
         with server.doing(f"make experiment {experiment!r}"):
             known = client.create_experiment(experiment, namespace=server.namespace or None).experiment_id
         undo.callback(taken_back, client.delete_experiment, known)
-    with server.doing(f"look up pipeline {PIPELINE!r}"):
-        pipeline_id = _pipeline_id(server)
+    with server.doing(f"look up pipeline {package.pipeline!r}"):
+        pipeline_id = _pipeline_id(server, package.pipeline)
     if not pipeline_id:
-        with server.doing(f"make pipeline {PIPELINE!r}"):
+        with server.doing(f"make pipeline {package.pipeline!r}"):
             made = client.pipelines.pipeline_service_create_pipeline(
-                pipeline=kfp_server_api.V2beta1Pipeline(display_name=PIPELINE, namespace=server.namespace or None)
+                pipeline=kfp_server_api.V2beta1Pipeline(
+                    display_name=package.pipeline, namespace=server.namespace or None
+                )
             )
             pipeline_id = made.pipeline_id
         undo.callback(taken_back, client.delete_pipeline, pipeline_id)
@@ -90,9 +90,9 @@ def _experiment_id(server: Server, name: str) -> str:
     return listed.experiments[0].experiment_id if listed.experiments else ""
 
 
-def _pipeline_id(server: Server) -> str:
+def _pipeline_id(server: Server, name: str) -> str:
     # Not kfp's own get_pipeline_id, which finds no pipeline of a namespace.
-    listed = server.client.list_pipelines(namespace=server.namespace or None, filter=_named(PIPELINE))
+    listed = server.client.list_pipelines(namespace=server.namespace or None, filter=_named(name))
     return listed.pipelines[0].pipeline_id if listed.pipelines else ""
 
 

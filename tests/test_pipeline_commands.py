@@ -66,3 +66,26 @@ def test_a_word_that_the_local_runner_would_replace_is_refused(tmp_path):
     params = write_params(tmp_path / "params.yaml", values)
     with pytest.raises(ValueError, match="report: holds the word 'python3'"):
         pipeline_commands.run(local=True, params=params, root=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sweep": "area,bicubic", "seeds": "0,x"}, "--seeds '0,x': give whole numbers"),
+        ({"parallel": 2}, "--parallel is for a sweep"),
+        ({"sweep": "area,nearest"}, "downsampler kind 'nearest'"),
+        ({"sweep": "area,area"}, "each once"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_not_written(tmp_path, params, options, message):
+    pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+    usual = {"image": PINNED, "out": tmp_path / "out/sweep.yaml", "params": params}
+    with pytest.raises(ValueError, match=message):
+        pipeline_commands.compile_(**(usual | options))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_publishes_nothing(params, tmp_path):
+    pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+    with pytest.raises(ValueError, match="a sweep publishes nothing"):
+        pipeline_commands.run(local=True, params=params, root=tmp_path, sweep="area", publish_to="s3://bucket/x")

@@ -6,6 +6,7 @@ The pipeline's definition, `components/` and `pipelines/`, belongs to the reposi
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,11 @@ Prepare = Annotated[bool, typer.Option("--prepare", help="Let the cluster prepar
 PublishTo = Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for results; lowres-runs in the remote's bucket.")]
 PodEndpoint = Annotated[str, typer.Option(help="Address of the store as pods see it, if it is another there.")]
 SourceMd5 = Annotated[str, typer.Option(help="With --prepare: stands for files that Kubeflow's cache cannot see.")]
+SweepKinds = Annotated[
+    str, typer.Option("--sweep", help="Down-samplers to compare, as bicubic,area,learned: the pipeline of a sweep.")
+]
+SweepSeeds = Annotated[str, typer.Option("--seeds", help="Seeds of a sweep, each with each down-sampler.")]
+SweepParallel = Annotated[int, typer.Option("--parallel", help="Variants of a sweep at a time; 0 for all.")]
 PARAMS = Path("params.yaml")
 
 
@@ -37,16 +43,22 @@ def compile_(
     placement: dict[str, Any],
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("outputs/pipeline/training.yaml"),
     params: ParamsFile = PARAMS,
+    sweep: SweepKinds = "",
+    seeds: SweepSeeds = "0,1,2",
+    parallel: SweepParallel = 0,
 ) -> None:
     """Write the pipeline as YAML, with the values of a params file as its defaults."""
     _require_definition()
-    from pipelines.compile import compile_training
+    from pipelines.compile import compile_sweep, compile_training
     from pipelines.placement import Placement
 
     places = Placement(**placement)
     if places.store_endpoint and not places.checkpoint_mirror:
         raise ValueError("--store-endpoint is the store of --checkpoint-mirror; give both")
-    compile_training(out, params=params, placement=places)
+    if wanted := _sweep(sweep, seeds, parallel):
+        compile_sweep(out, params=params, placement=places, sweep=wanted)
+    else:
+        compile_training(out, params=params, placement=places)
     print(out)
 
 
@@ -57,6 +69,8 @@ def run(
     root: Annotated[Path, typer.Option(help="Where outputs go, a folder per step.")] = Path("outputs/pipeline"),
     publish_to: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for results; none are sent without it.")] = "",
     endpoint_url: Annotated[str, typer.Option(help="Address of the store, where it is not AWS's own.")] = "",
+    sweep: SweepKinds = "",
+    seeds: SweepSeeds = "0,1,2",
 ) -> None:
     """Run the whole pipeline on this machine, without a cluster."""
     if not local:
@@ -64,7 +78,8 @@ def run(
     _require_definition()
     from pipelines.run_local import run_locally
 
-    run_locally(params, root=root, publish_to=publish_to, endpoint_url=endpoint_url)
+    wanted = _sweep(sweep, seeds, 0)
+    run_locally(params, root=root, publish_to=publish_to, endpoint_url=endpoint_url, sweep=wanted)
     print(f"all steps succeeded; outputs are under {root}")
 
 
@@ -83,6 +98,9 @@ def submit(
     publish_to: PublishTo = "",
     pod_endpoint: PodEndpoint = "",
     source_md5: SourceMd5 = "",
+    sweep: SweepKinds = "",
+    seeds: SweepSeeds = "0,1,2",
+    parallel: SweepParallel = 0,
 ) -> None:
     """Start a run on a server: data by md5 from the bucket, results back to it. The last line is the run's URL."""
     _require_definition()
@@ -92,6 +110,9 @@ def submit(
     from pipelines.submit import run_name, start_run
 
     params = _experiment_file(params, preset)
+    wanted = _sweep(sweep, seeds, parallel)
+    if wanted and publish_to:
+        raise ValueError("a sweep publishes nothing; leave --publish-to out")
     places = Placement(**placement)
     exchange = find_exchange(
         params,
@@ -102,8 +123,10 @@ def submit(
         source_md5=source_md5,
     )
     places = with_one_store(places, exchange)
+    if wanted:
+        exchange = replace(exchange, publish_to="")
     server = open_server(host, namespace)
-    with packaged(params, places, exchange) as package:
+    with packaged(params, places, exchange, sweep=wanted) as package:
         run_id = start_run(server, package, name=name or run_name(params, preset), experiment=experiment)
     print(exchange.told())
     print(f"run: {run_id}; `lowres pipeline status {run_id}` says how it stands")
@@ -241,6 +264,21 @@ def _experiment_file(params: Path, preset: str) -> Path:
         params = preset_path(preset)
     load_params(params)
     return params
+
+
+def _sweep(kinds: str, seeds: str, parallel: int) -> Any:
+    """The sweep that the options describe, or None."""
+    from pipelines.sweep import Sweep
+
+    if not kinds:
+        if parallel:
+            raise ValueError("--parallel is for a sweep; give --sweep KINDS with it")
+        return None
+    try:
+        numbers = tuple(int(word) for word in seeds.split(","))
+    except ValueError:
+        raise ValueError(f"--seeds {seeds!r}: give whole numbers, as in 0,1,2") from None
+    return Sweep(kinds=tuple(kind.strip() for kind in kinds.split(",")), seeds=numbers, parallel=parallel)
 
 
 def _require_definition() -> None:

@@ -15,7 +15,8 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from studies.dfd.arms import EPOCHS, LAMBDAS, PAPER_LAMBDA, WIDTH
-from studies.intervals import interval, said
+
+from lowres.evaluation.seed_interval import interval, said
 
 HERE = Path(__file__).parent
 Runs = dict[int, dict[str, Any]]

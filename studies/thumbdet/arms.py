@@ -126,14 +126,19 @@ def all_arms() -> list[Arm]:
     arms.append(Arm("tune", "long-linear18", seed=0, channels=18, layers=1, **added))
     arms.append(Arm("tune", "long-deep", seed=0, layers=5, **added))
     arms.append(Arm("tune", "long-fast", seed=0, downsampler_lr_factor=5.0, **added))
+    # What the demo's recipe owes to each of its choices, and what one may buy instead for the same multiply-adds.
+    recipe: dict[str, Any] = {"terms": "feature-strong", **channels}
+    scratch: dict[str, Any] = {"terms": "none", "init": "scratch"}
+    narrow: dict[str, Any] = {"kind": "bicubic", "ratio": 2, "narrow": True, **scratch}
+    same: dict[str, Any] = {"kind": "bicubic", "ratio": 2, "stride_shift": 0, "terms": "feature-strong"}
     for seed in SEEDS:
-        arms.append(Arm("init", "scratch", seed, init="scratch"))
+        arms.append(Arm("recipe", "4x", seed, **recipe))
+        arms.append(Arm("recipe", "4x-bicubic-none", seed, kind="bicubic", terms="none"))
+        arms.append(Arm("init", "scratch", seed, init="scratch", **recipe))
         for shift in (0, 2):
-            arms.append(Arm("shift", f"shift{shift}", seed, stride_shift=shift))
-        scratch: dict[str, Any] = {"terms": "none", "init": "scratch"}
-        narrow: dict[str, Any] = {"kind": "bicubic", "ratio": 2, "narrow": True, **scratch}
+            arms.append(Arm("shift", f"shift{shift}", seed, stride_shift=shift, **recipe))
         arms.append(Arm("equal", "2x-narrow-scratch", seed, **narrow))
+        arms.append(Arm("equal", "4x-scratch", seed, **scratch, **channels))
+        arms.append(Arm("equal", "2x-same-detector", seed, **same))
         arms.append(Arm("equal", "2x-narrow-scratch-long", seed, **narrow, steps=2 * STEPS))
-        arms.append(Arm("equal", "4x-scratch", seed, **scratch))
-        arms.append(Arm("equal", "2x-same-detector", seed, kind="bicubic", ratio=2, stride_shift=0))
     return arms

@@ -14,7 +14,8 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib import ticker
-from studies.intervals import said
+
+from lowres.evaluation.seed_interval import said
 
 HERE = Path(__file__).parent
 Results = dict[tuple[str, str], list[dict[str, Any]]]
@@ -37,9 +38,11 @@ QUESTIONS = {
     "the paper's terms, learned": ("main: learned-paper", "main: learned-none"),
     "our terms, learned": ("main: learned-best", "main: learned-none"),
     "our terms instead of the paper's, learned": ("main: learned-best", "main: learned-paper"),
-    "teacher's weights instead of random ones": ("main: learned-best", "init: scratch"),
-    "one early stride dropped instead of none": ("main: learned-best", "shift: shift0"),
-    "two early strides dropped instead of one": ("shift: shift2", "main: learned-best"),
+    "the demo's recipe, against plain bicubic": ("recipe: 4x", "recipe: 4x-bicubic-none"),
+    "teacher's weights instead of random ones": ("recipe: 4x", "init: scratch"),
+    "features at 5, both from random weights": ("init: scratch", "equal: 4x-scratch"),
+    "one early stride dropped instead of none": ("recipe: 4x", "shift: shift0"),
+    "two early strides dropped instead of one": ("shift: shift2", "recipe: 4x"),
     "pairs of queries by content instead of by index, the paper's terms": (
         "main: learned-paper",
         "main: learned-paper-index",
@@ -62,11 +65,11 @@ QUESTIONS = {
     "longer: features at 5, bicubic": ("long: bicubic-feature-strong", "long: bicubic-none"),
     "4x instead of a narrow detector on 2x, both from scratch": ("equal: 4x-scratch", "equal: 2x-narrow-scratch"),
     "4x, distilled, instead of a narrow detector on 2x trained twice as long": (
-        "main: learned-best",
+        "recipe: 4x",
         "equal: 2x-narrow-scratch-long",
     ),
-    "4x instead of the same detector on bicubic 2x without shift, both our terms": (
-        "main: learned-best",
+    "4x instead of the same detector on bicubic 2x without shift, both with features at 5": (
+        "recipe: 4x",
         "equal: 2x-same-detector",
     ),
 }
@@ -179,18 +182,17 @@ def plot_long(results: Results) -> None:
     figure.savefig(HERE / "long.png", dpi=120)
 
 
-FRONTIER = (
-    ("main", "bicubic-best"),
-    ("main", "learned-best"),
-    ("main", "learned-best-skip"),
-    ("init", "scratch"),
-    ("shift", "shift0"),
-    ("shift", "shift2"),
-    ("equal", "2x-narrow-scratch"),
-    ("equal", "2x-narrow-scratch-long"),
-    ("equal", "4x-scratch"),
-    ("equal", "2x-same-detector"),
-)
+FRONTIER = {
+    ("recipe", "4x"): "4x, the recipe",
+    ("recipe", "4x-bicubic-none"): "4x, plain bicubic",
+    ("init", "scratch"): "4x, random start",
+    ("shift", "shift0"): "4x, no stride dropped",
+    ("shift", "shift2"): "4x, two strides dropped",
+    ("equal", "4x-scratch"): "4x, random start, no teacher",
+    ("equal", "2x-narrow-scratch"): "2x narrow, random start",
+    ("equal", "2x-narrow-scratch-long"): "2x narrow, random start, twice as long",
+    ("equal", "2x-same-detector"): "2x, same detector",
+}
 
 
 def plot_frontier(results: Results) -> None:
@@ -205,7 +207,7 @@ def plot_frontier(results: Results) -> None:
         cost = runs[0]["multiply_adds"] / 1e6
         axes.plot([cost] * len(values), values, "o", color=f"C{number}", markersize=5, alpha=0.6)
         axes.annotate(
-            f"{group}: {name}", (cost, np.mean(values)), fontsize=7, xytext=(6, -2), textcoords="offset points"
+            FRONTIER[group, name], (cost, np.mean(values)), fontsize=7, xytext=(6, -2), textcoords="offset points"
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ticker.ScalarFormatter())

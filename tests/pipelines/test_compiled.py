@@ -12,14 +12,14 @@ from google.protobuf.json_format import ParseDict  # noqa: E402
 from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig  # noqa: E402
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec  # noqa: E402
 from pipelines.compile import compile_training  # noqa: E402
-from pipelines.golden import FOLDER, IMAGE, PARAMS, PLACEMENTS, ROOT, write_golden  # noqa: E402
+from pipelines.golden import FOLDER, IMAGE, PARAMS, ROOT, write_golden  # noqa: E402
 from pipelines.placement import STORE_KEYS, Placement  # noqa: E402
 from tests.pipelines.spec import documents  # noqa: E402
 
 GOLDEN = sorted(FOLDER.glob("*.yaml"))
 EACH = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 CANARY = "canary-5f3a"
-STEPS = {"training-cpu.yaml": 9, "training-gpu.yaml": 9, "training-bucket.yaml": 10}
+STEPS = {"training-cpu.yaml": 9, "training-gpu.yaml": 9, "training-bucket.yaml": 10, "sweep-cpu.yaml": 9}
 COMPILE = (
     "import sys; from pathlib import Path; from pipelines.golden import write_golden; write_golden(Path(sys.argv[1]))"
 )
@@ -27,7 +27,7 @@ COMPILE = (
 
 def test_the_repository_holds_what_compiles_now(tmp_path):
     write_golden(tmp_path)
-    assert {path.name for path in GOLDEN} == {path.name for path in tmp_path.iterdir()} == set(PLACEMENTS)
+    assert {path.name for path in GOLDEN} == {path.name for path in tmp_path.iterdir()} == set(STEPS)
     for path in GOLDEN:
         assert path.read_text() == (tmp_path / path.name).read_text(), "run: python -m pipelines.golden"
 
@@ -51,6 +51,18 @@ def test_it_parses_into_the_messages_that_the_server_reads(path):
         ParseDict(executor, KubernetesExecutorConfig())
 
 
+def leads_somewhere(source, inputs, producers):
+    """Whether a task's input is one of its DAG's inputs, an output of a task beside it, how one of these ended, or a value."""
+    for kind, singular in (("parameters", "Parameter"), ("artifacts", "Artifact")):
+        if f"componentInput{singular}" in source:
+            return source[f"componentInput{singular}"] in inputs.get(kind, {})
+        if f"taskOutput{singular}" in source:
+            output = source[f"taskOutput{singular}"]
+            outputs = producers[output["producerTask"]]["outputDefinitions"]
+            return output[f"output{singular}Key"] in outputs[kind]
+    return "runtimeValue" in source or source["taskFinalStatus"]["producerTask"] in producers
+
+
 @EACH
 def test_every_reference_leads_somewhere(path):
     pipeline, platform = documents(path)
@@ -58,20 +70,20 @@ def test_every_reference_leads_somewhere(path):
     assert {part["executorLabel"] for part in components.values() if "dag" not in part} == set(executors)
     assert set(platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]) == set(executors)
     for holder in (pipeline["root"], *(part for part in components.values() if "dag" in part)):
-        tasks, inputs = holder["dag"]["tasks"], holder.get("inputDefinitions", {}).get("parameters", {})
+        tasks, inputs = holder["dag"]["tasks"], holder.get("inputDefinitions", {})
         for task in tasks.values():
             component = components[task["componentRef"]["name"]]
             assert set(task.get("dependentTasks", [])) <= set(tasks)
             given = task.get("inputs", {})
             wanted = component.get("inputDefinitions", {})
-            for kind in ("parameters", "artifacts"):
-                assert set(given.get(kind, {})) == set(wanted.get(kind, {}))
-            for parameter in given.get("parameters", {}).values():
-                assert parameter.get("componentInputParameter", next(iter(inputs))) in inputs
-            for artifact in given.get("artifacts", {}).values():
-                source = artifact["taskOutputArtifact"]
-                producer = components[tasks[source["producerTask"]]["componentRef"]["name"]]
-                assert source["outputArtifactKey"] in producer["outputDefinitions"]["artifacts"]
+            # A loop gives its own item beside what it is given.
+            items = {task["parameterIterator"]["itemInput"]} if "parameterIterator" in task else set()
+            assert set(given.get("parameters", {})) | items == set(wanted.get("parameters", {}))
+            assert set(given.get("artifacts", {})) == set(wanted.get("artifacts", {}))
+            for source in (*given.get("parameters", {}).values(), *given.get("artifacts", {}).values()):
+                assert leads_somewhere(
+                    source, inputs, {name: components[t["componentRef"]["name"]] for name, t in tasks.items()}
+                )
 
 
 @EACH

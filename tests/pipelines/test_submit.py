@@ -64,6 +64,37 @@ def test_the_cluster_may_prepare_the_data(kfp_server, clone):
     assert "prepare" in tasks["tasks"]
 
 
+def test_a_sweep_is_a_pipeline_of_its_own_with_the_same_data_and_publishes_nothing(kfp_server, clone, capsys):
+    submit()
+    submit(sweep="area,learned", seeds="0,3", parallel=2)
+    assert sorted(entry["display_name"] for entry in kfp_server.state["pipelines"].values()) == [
+        "lowres-sweep",
+        "lowres-training",
+    ]
+    one, sweep = (run["runtime_config"]["parameters"] for run in kfp_server.state["runs"].values())
+    assert sweep["data_md5"] == one["data_md5"]
+    assert "publish_to" not in sweep
+    assert "not published" in capsys.readouterr().out
+    (spec,) = [
+        version["pipeline_spec"]["pipeline_spec"]
+        for version in kfp_server.state["versions"].values()
+        if version["pipeline_spec"]["pipeline_spec"]["pipelineInfo"]["name"] == "lowres-sweep"
+    ]
+    (loop,) = [
+        task
+        for part in spec["components"].values()
+        for task in part.get("dag", {}).get("tasks", {}).values()
+        if "parameterIterator" in task
+    ]
+    items = json.loads(loop["parameterIterator"]["items"]["raw"])
+    assert [(item["kind"], item["seed"]) for item in items] == [
+        ("area", "0"),
+        ("learned", "0"),
+        ("area", "3"),
+        ("learned", "3"),
+    ]
+
+
 def test_a_namespace_is_needed_where_the_server_has_several_users(kfp_server, clone):
     kfp_server.multi_user = True
     with pytest.raises(ValueError, match="several users; name your namespace with --namespace"):
@@ -214,6 +245,28 @@ def test_status_tells_each_step_in_order_and_a_failed_run_ends_with_1(kfp_server
     with pytest.raises(SystemExit, match="1"):
         pipeline_commands.status(run["run_id"])
     assert "  teacher      FAILED         10 s  error: teacher: no data" in capsys.readouterr().out
+
+
+def test_status_counts_the_variants_of_a_sweep(kfp_server, clone, capsys):
+    submit(sweep="area,bicubic", seeds="0,1")
+    run = only(kfp_server, "runs")
+    run["state"] = "RUNNING"
+    run["run_details"] = {
+        "task_details": [
+            task("teacher", "SUCCEEDED", 0, 20),
+            *(task("downsampler", "SUCCEEDED", 20, 21) for _ in range(4)),
+            *(task("distill", "SUCCEEDED", 21, 50) for _ in range(2)),
+            task("distill", "RUNNING", 50),
+        ]
+    }
+    capsys.readouterr()
+    pipeline_commands.status(run["run_id"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[1:4]] == [
+        ["teacher", "SUCCEEDED", "20", "s"],
+        ["downsampler", "4", "SUCCEEDED"],
+        ["distill", "1", "RUNNING,", "2", "SUCCEEDED"],
+    ]
 
 
 def test_a_run_that_is_not_there_is_told(kfp_server):

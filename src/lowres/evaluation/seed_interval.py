@@ -1,4 +1,4 @@
-"""Mean and interval over the seeds of a study."""
+"""Mean and interval over the seeds of a study or a sweep."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,9 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def said(values: Sequence[float], *, signed: bool = False) -> str:
-    """Mean and interval of fractions, as percent; `signed` puts a plus before gains."""
+    """Mean and interval of fractions, as percent; `signed` puts a plus before gains. A dash where there is none."""
+    if not values:
+        return "–"
     mean, half = interval(values)
     text = f"{100 * mean:{'+' if signed else ''}.1f}"
     return text if np.isnan(half) else f"{text} ± {100 * half:.1f}"

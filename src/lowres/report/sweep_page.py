@@ -1,0 +1,139 @@
+"""The page of a sweep: the same student behind other down-samplers, with other seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from markupsafe import Markup
+
+from lowres.evaluation.seed_interval import interval, said
+from lowres.report.marks import AP, TOP1, Measure
+from lowres.report.numbers import count, finite
+from lowres.report.plots_cost import CostPoint, accuracy_against_cost
+from lowres.report.rendering import environment
+
+_MEASURES = {"ap": AP, "top1": TOP1}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One student: the kind of its down-sampler, its seed, its accuracy (a fraction; None if undefined), its cost."""
+
+    kind: str
+    seed: int
+    accuracy: float | None
+    multiply_adds: float
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class _Group:
+    """All seeds of one kind; `gains` are over the first kind, within a seed."""
+
+    kind: str
+    accuracies: list[float]
+    gains: list[float]
+    multiply_adds: float
+    latency_ms: float
+
+
+def sweep_page(variants: Sequence[Variant], *, metric: str, split: str, teacher: float | None) -> str:
+    """The whole as HTML, in one file that fetches nothing."""
+    measure = _MEASURES[metric]
+    kinds = [group.kind for group in _groups(variants)]
+    points = [
+        CostPoint(f"{v.kind}, seed {v.seed}", v.accuracy, v.multiply_adds, v.latency_ms, v.kind) for v in variants
+    ]
+    drawing = accuracy_against_cost(
+        points, kinds, quantity="multiply_adds", measure=measure, way="the file to its detections"
+    )
+    head, *lines = _table(variants, measure)
+    return environment().get_template("sweep.html").render(
+        title="Down-samplers side by side",
+        summary=_summary(variants, measure, split=split),
+        contents=[("results", "Results"), ("seeds", "Every variant")],
+        key_figures=[],
+        figures={"training": []},
+        params_yaml="",
+        provenance=[],
+        notes=[],
+        drawings=[Markup(drawing)] if drawing else [],
+        head=head,
+        lines=lines,
+        told=_told(measure, split, teacher),
+        seeds=[
+            [v.kind, str(v.seed), measure.tell(v.accuracy), count(v.multiply_adds), f"{v.latency_ms:.3g} ms"]
+            for v in variants
+        ],
+        metric=measure.name,
+    )  # fmt: skip
+
+
+def sweep_markdown(variants: Sequence[Variant], *, metric: str, split: str, teacher: float | None) -> str:
+    """Summary and table, as the Kubeflow UI shows them beside the run."""
+    measure = _MEASURES[metric]
+    head, *lines = _table(variants, measure)
+    table = [head, ["---"] * len(head), *lines]
+    rows = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in table)
+    return f"{_summary(variants, measure, split=split)}\n\n{rows}\n\n{_told(measure, split, teacher)}\n"
+
+
+def sweep_scalars(variants: Sequence[Variant]) -> dict[str, dict[str, float]]:
+    """By kind: mean accuracy over seeds, and the mean gain over the first kind within a seed."""
+    groups = _groups(variants)
+    told = {}
+    for place, group in enumerate(groups):
+        told[group.kind] = {"seeds": float(len(group.accuracies))}
+        if group.accuracies:
+            told[group.kind]["mean"] = interval(group.accuracies)[0]
+        if place and group.gains:
+            told[group.kind]["gain"] = interval(group.gains)[0]
+    return told
+
+
+def _groups(variants: Sequence[Variant]) -> list[_Group]:
+    by_kind = {
+        kind: {v.seed: accuracy for v in variants if v.kind == kind and (accuracy := finite(v.accuracy)) is not None}
+        for kind in dict.fromkeys(variant.kind for variant in variants)
+    }
+    first = next(iter(by_kind.values()))
+    groups = []
+    for kind, found in by_kind.items():
+        one = next(v for v in variants if v.kind == kind)
+        gains = [found[seed] - first[seed] for seed in found if seed in first]
+        groups.append(_Group(kind, list(found.values()), gains, one.multiply_adds, one.latency_ms))
+    return groups
+
+
+def _table(variants: Sequence[Variant], measure: Measure) -> list[list[str]]:
+    groups = _groups(variants)
+    gain = f"gain over {groups[0].kind}"
+    table = [["down-sampler", "seeds", measure.name, gain, "multiply-adds", "time"]]
+    for place, group in enumerate(groups):
+        cost = [count(group.multiply_adds), f"{group.latency_ms:.3g} ms"]
+        gains = said(group.gains, signed=True) if place else ""
+        table.append([group.kind, str(len(group.accuracies)), said(group.accuracies), gains, *cost])
+    return table
+
+
+def _summary(variants: Sequence[Variant], measure: Measure, *, split: str) -> str:
+    first, *others = _groups(variants)
+    ranked = sorted((group for group in others if group.gains), key=lambda group: -interval(group.gains)[0])
+    if not ranked:
+        return (
+            f"{first.kind}: {measure.name} {said(first.accuracies)} on the {split} split; there is nothing beside it."
+        )
+    best = ranked[0]
+    mean, half = interval(best.gains)
+    told = f"{best.kind} against {first.kind}: {said(best.gains, signed=True)} {measure.name} on the {split} split"
+    if isnan(half):
+        return f"{told}, with one seed, which says nothing of the spread."
+    verdict = "better" if mean - half > 0 else "worse" if mean + half < 0 else "no clear difference"
+    return f"{told}, {len(best.gains)} seeds: {verdict}."
+
+
+def _told(measure: Measure, split: str, teacher: float | None) -> str:
+    return (
+        f"{measure.name} in percent on the {split} split, where a sweep may choose: mean and 95 % interval of the "
+        f"mean over seeds (Student's t). Gains are within a seed. Their one teacher has {measure.tell(teacher)}."
+    )

@@ -1,0 +1,63 @@
+"""A line for each variant of a sweep, and the table that holds them."""
+
+import json
+
+import pytest
+from tests.steps.recording import recorded
+
+from lowres.stages.outputs import write_json
+from lowres.steps.sweep import compare, score
+
+
+def details_of(accuracy):
+    cost = {"multiply_adds": 2e6, "latency": {"total": {"p50_ms": 3.5}}}
+    rows = [
+        {"key": key, "metrics": {"ap": value}, "cost": cost} for key, value in (("teacher", 0.6), ("student", accuracy))
+    ]
+    return {"task": "detection", "split": "val", "split_data": "abc", "rows": rows}
+
+
+@pytest.fixture
+def line(tmp_path):
+    """Make the line of a variant from an evaluation with this accuracy; `changes` go into its details."""
+
+    def make(kind, seed, accuracy, **changes):
+        folder = tmp_path / f"{kind}-{seed}"
+        folder.mkdir()
+        write_json(folder / "details.json", details_of(accuracy) | changes)
+        return score(kind=kind, seed=seed, evaluation=recorded(folder))
+
+    return make
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    return {name: recorded(tmp_path / "out" / name) for name in ("page", "verdict", "metrics")}
+
+
+def test_a_line_has_what_the_student_reaches_and_costs(line):
+    told = json.loads(line("area", 3, 0.41))
+    assert told["kind"] == "area"
+    assert told["seed"] == 3
+    assert (told["metric"], told["accuracy"], told["teacher"]) == ("ap", 0.41, 0.6)
+    assert (told["multiply_adds"], told["latency_ms"]) == (2e6, 3.5)
+
+
+def test_lines_become_a_page_a_verdict_and_scalars(line, outputs, tmp_path):
+    compare([line("bicubic", 0, 0.4), line("learned", 0, 0.45)], **outputs)
+    assert (tmp_path / "out/page").read_text().lstrip().startswith("<!doctype html>")
+    assert "| learned | 1 | 45.0 | +5.0 |" in (tmp_path / "out/verdict").read_text()
+    assert outputs["metrics"].metadata["learned.gain"] == pytest.approx(0.05)
+
+
+def test_lines_over_other_images_are_refused_in_one_line(line, outputs, capsys):
+    with pytest.raises(SystemExit):
+        compare([line("bicubic", 0, 0.4), line("learned", 0, 0.45, split_data="xyz")], **outputs)
+    assert "error: the variants differ in split_data" in capsys.readouterr().err
+
+
+def test_lines_of_other_teachers_are_refused_in_one_line(line, outputs, capsys):
+    other = json.loads(line("learned", 0, 0.45)) | {"teacher": 0.7}
+    with pytest.raises(SystemExit):
+        compare([line("bicubic", 0, 0.4), json.dumps(other)], **outputs)
+    assert "error: the variants differ in teacher" in capsys.readouterr().err
