@@ -16,6 +16,7 @@ def baseline(
     downsampler: Input[Model],
     model: Output[Model],
     history: Output[Artifact],
+    numbers: Output[Artifact],
     metrics: Output[Metrics],
 ):
     """Train the student without its teacher, where asked for."""
@@ -30,6 +31,7 @@ def baseline(
         downsampler=downsampler,
         out_model=model,
         out_history=history,
+        out_metrics=numbers,
         metrics=metrics,
         on_every_gpu=True,
     )

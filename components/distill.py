@@ -15,6 +15,7 @@ def distill(
     downsampler: Input[Model],
     model: Output[Model],
     history: Output[Artifact],
+    numbers: Output[Artifact],
     metrics: Output[Metrics],
 ):
     """Train the student under the frozen teacher (stage two)."""
@@ -29,6 +30,7 @@ def distill(
         downsampler=downsampler,
         out_model=model,
         out_history=history,
+        out_metrics=numbers,
         metrics=metrics,
         on_every_gpu=True,
     )

@@ -13,6 +13,7 @@ def downsampler(
     data: Input[Dataset],
     model: Output[Model],
     history: Output[Artifact],
+    numbers: Output[Artifact],
     metrics: Output[Metrics],
 ):
     """Train the down-sampler alone (stage one)."""
@@ -25,6 +26,7 @@ def downsampler(
         data=data,
         out_model=model,
         out_history=history,
+        out_metrics=numbers,
         metrics=metrics,
         on_every_gpu=True,
     )

@@ -16,6 +16,7 @@ def evaluate(
     baseline: Input[Model],
     evaluation: Output[Artifact],
     confusion: Output[ClassificationMetrics],
+    numbers: Output[Artifact],
     metrics: Output[Metrics],
 ):
     """Measure accuracy and cost of teacher and student."""
@@ -31,5 +32,6 @@ def evaluate(
         baseline=baseline,
         out_evaluation=evaluation,
         confusion=confusion,
+        out_metrics=numbers,
         metrics=metrics,
     )

@@ -15,6 +15,7 @@ def export(
     student: Input[Model],
     evaluation: Input[Artifact],
     onnx: Output[Model],
+    numbers: Output[Artifact],
     metrics: Output[Metrics],
 ):
     """Write the student as ONNX, once it is proven equal."""
@@ -29,5 +30,6 @@ def export(
         student=student,
         evaluation=evaluation,
         out_export=onnx,
+        out_metrics=numbers,
         metrics=metrics,
     )

@@ -1,6 +1,6 @@
 """publish as a component. An input is named after the step and its output, so that its place is known."""
 
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Model
+from kfp.dsl import Artifact, Dataset, Input, Model
 
 from components.definition import component
 
@@ -15,20 +15,20 @@ def publish(
     prepare_splits: Input[Dataset],
     teacher_model: Input[Model],
     teacher_history: Input[Artifact],
-    teacher_metrics: Input[Metrics],
+    teacher_numbers: Input[Artifact],
     downsampler_model: Input[Model],
     downsampler_history: Input[Artifact],
-    downsampler_metrics: Input[Metrics],
+    downsampler_numbers: Input[Artifact],
     baseline_model: Input[Model],
     baseline_history: Input[Artifact],
-    baseline_metrics: Input[Metrics],
+    baseline_numbers: Input[Artifact],
     distill_model: Input[Model],
     distill_history: Input[Artifact],
-    distill_metrics: Input[Metrics],
+    distill_numbers: Input[Artifact],
     evaluate_evaluation: Input[Artifact],
-    evaluate_metrics: Input[Metrics],
+    evaluate_numbers: Input[Artifact],
     export_onnx: Input[Model],
-    export_metrics: Input[Metrics],
+    export_numbers: Input[Artifact],
     report_folder: Input[Artifact],
 ):
     """Push the outputs to a bucket, for `lowres pipeline adopt`."""
@@ -43,19 +43,19 @@ def publish(
         prepare_splits=prepare_splits,
         teacher_model=teacher_model,
         teacher_history=teacher_history,
-        teacher_metrics=teacher_metrics,
+        teacher_numbers=teacher_numbers,
         downsampler_model=downsampler_model,
         downsampler_history=downsampler_history,
-        downsampler_metrics=downsampler_metrics,
+        downsampler_numbers=downsampler_numbers,
         baseline_model=baseline_model,
         baseline_history=baseline_history,
-        baseline_metrics=baseline_metrics,
+        baseline_numbers=baseline_numbers,
         distill_model=distill_model,
         distill_history=distill_history,
-        distill_metrics=distill_metrics,
+        distill_numbers=distill_numbers,
         evaluate_evaluation=evaluate_evaluation,
-        evaluate_metrics=evaluate_metrics,
+        evaluate_numbers=evaluate_numbers,
         export_onnx=export_onnx,
-        export_metrics=export_metrics,
+        export_numbers=export_numbers,
         report_folder=report_folder,
     )

@@ -12,7 +12,9 @@ from lowres.steps.places import PLACES
 
 ROOT = Path(__file__).parents[2]
 # What only the UI shows, beside the outputs that dvc.yaml names.
-SHOWN = {("evaluate", "confusion"), ("report", "page"), ("report", "verdict")}
+SHOWN = {("evaluate", "confusion"), ("report", "page"), ("report", "verdict")} | {
+    (step, "metrics") for step, name in PLACES if name == "numbers"
+}
 
 
 def run_pipeline(
@@ -51,9 +53,11 @@ def faults_of(run: Path) -> list[str]:
     for (step, name), (path, metadata) in found.items():
         if name == "confusion":  # all of it is metadata
             faults += [] if metadata.get("confusionMatrix") else [f"{step}.{name} has no matrix"]
+        elif name == "metrics":  # these too; a baseline that is not wanted has none
+            faults += [] if metadata or step == "baseline" else [f"{step}.{name} has no scalar"]
         elif not (any(path.iterdir()) if path.is_dir() else path.is_file() and path.stat().st_size > 0):
             faults.append(f"{step}.{name} is empty")
-        if (step, name) in PLACES and name != "metrics":
+        if (step, name) in PLACES:
             missing = {"data", "config", "code_sha256", "commit", "image"} - metadata.keys()
             faults += [f"{step}.{name} lacks metadata {sorted(missing)}"] if missing else []
     return faults

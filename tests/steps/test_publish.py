@@ -18,12 +18,12 @@ from lowres.storage.pull import pull_folder
 
 @pytest.fixture
 def outputs(tmp_path):
-    """An artifact for every output of a step, a file for metrics and a folder for the rest."""
+    """An artifact for every output of a step, a file for numbers and a folder for the rest."""
     made = {}
     for step, output in PLACES:
         path = tmp_path / step / output
         path.parent.mkdir(parents=True, exist_ok=True)
-        if output == "metrics":
+        if output == "numbers":
             path.write_text(f"{step}\n")
         else:
             path.mkdir()
@@ -43,7 +43,7 @@ def test_outputs_lie_in_the_bucket_as_in_a_working_folder(s3, outputs, tmp_path)
     pull_folder("s3://bucket/runs/run-1", tmp_path / "copy", endpoint_url=s3.url)
     for (step, output), place in PLACES.items():
         copy = tmp_path / "copy" / place
-        assert copy.read_text() == f"{step}\n" if output == "metrics" else (copy / "file").is_file()
+        assert copy.read_text() == f"{step}\n" if output == "numbers" else (copy / "file").is_file()
 
 
 def test_the_record_says_what_made_them(s3, outputs, tmp_path, monkeypatch):
@@ -64,7 +64,7 @@ def test_data_that_the_remote_has_are_not_sent_again(s3, outputs):
 
 
 def test_an_output_that_is_missing_fails_the_step(s3, outputs, capsys):
-    outputs["export_metrics"].path += "-gone"
+    outputs["export_numbers"].path += "-gone"
     with pytest.raises(SystemExit, match="2"):
         publish(s3, outputs)
     assert "error: " in capsys.readouterr().err

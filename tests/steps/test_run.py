@@ -94,14 +94,15 @@ def test_the_whole_file_reaches_the_stage_byte_for_byte(data, out):
 
 
 def test_metrics_are_shown_and_what_is_none_is_named(data, out, tmp_path, capsys):
-    metrics = recorded(tmp_path / "metrics")
+    metrics, numbers = recorded(tmp_path / "metrics"), recorded(tmp_path / "numbers")
 
     def stage(*_, data, out_model, out_metrics):
-        assert out_metrics == tmp_path / "metrics"
+        assert out_metrics == tmp_path / "numbers"
         return {"ap": 0.5, "ap_small": None}
 
-    run_stage(stage, SECTIONS, metrics=metrics, data=data, out_model=out)
+    run_stage(stage, SECTIONS, metrics=metrics, data=data, out_model=out, out_metrics=numbers)
     assert metrics.metadata == {"ap": 0.5}
+    assert {"data", "config"} < numbers.metadata.keys()
     assert "ap_small" in capsys.readouterr().out
 
 

@@ -36,7 +36,8 @@ def run_stage(
 
     `sections` are JSON texts in the order of the stage's positional arguments. Several artifacts under one name
     become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. With
-    `on_every_gpu`, a pod that has several runs a process for each. Outputs get metadata: hashes of data,
+    `on_every_gpu`, a pod that has several runs a process for each. `metrics` shows the stage's numbers in the UI: as
+    metadata, since its file does not reach every bucket. Outputs get metadata: hashes of data,
     configuration, code and weights, the commit and the image.
     """
     with one_line_errors(), mirrored_checkpoints(), tempfile.TemporaryDirectory() as scratch:
@@ -44,8 +45,6 @@ def run_stage(
         if params_text is not None:
             places["params_file"] = Path(scratch) / "params.yaml"
             places["params_file"].write_text(json.loads(params_text))
-        if metrics is not None:
-            places["out_metrics"] = Path(metrics.path)
         count = ranks_wanted() if on_every_gpu else 1
         if count > 1:
             values = run_on_ranks(stage, sections, places, count=count)
