@@ -37,6 +37,7 @@ def test_summary_of_a_good_run():
         (pair(adds=(None, None), time_ms=(None, None)), "AP 0.46 against the teacher's 0.71 (35 % lower)."),
         (pair(student_ap=0.74), "AP 0.74 against the teacher's 0.71 (4 % higher)"),
         (pair(student_ap=0.71), "AP 0.71 against the teacher's 0.71 (equal)"),
+        (pair(student_ap=0.0008, teacher_ap=0.0003), "AP 0.00 against the teacher's 0.00, with"),
         (pair(teacher_ap=0.0), "AP 0.46 against the teacher's 0.00, with"),
         (pair(student_ap=None), "its AP is not defined, the teacher's 0.71, with"),
         (pair(threads=1), "(from JPEG bytes to boxes, 1 thread)"),
@@ -53,6 +54,12 @@ def test_summary_says_it_as_it_is(rows, told):
 
 def test_summary_takes_the_given_drop_rate():
     assert "(34 % lower)" in summary(pair(), drop_rate=0.3389)
+
+
+def test_no_share_is_kept_of_a_teacher_that_learned_nothing():
+    labels = [figure.label for figure in key_figures(pair(student_ap=0.0008, teacher_ap=0.0003))]
+    assert labels
+    assert not any("kept" in label for label in labels)
 
 
 def test_key_figures_of_a_slower_student_are_bad_news():

@@ -22,6 +22,9 @@ class KeyFigure:
     detail: str
     tone: str
 
+# A teacher below this has learned nothing that a share could be kept of: it reads 0.00.
+LEARNED = 0.005
+
 
 def head_figures(
     rows: Sequence[EvaluatedRow],
@@ -42,7 +45,7 @@ def head_figures(
         return []
     figures = []
     own, full = finite(student.metrics.get(metric)), finite(teacher.metrics.get(metric))
-    if own is not None and full is not None and full > 0:
+    if own is not None and full is not None and full >= LEARNED:
         lost = finite(drop_rate)
         kept = 1 - (lost if lost is not None else (full - own) / full)
         tone = "even" if kept < 0.995 else "good"

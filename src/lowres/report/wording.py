@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lowres.report.contents import Row
-from lowres.report.costs import KeyFigure, cost_clause, head_figures
+from lowres.report.costs import LEARNED, KeyFigure, cost_clause, head_figures
 from lowres.report.numbers import finite, pixels
 from lowres.report.rows import as_subject
 
@@ -45,7 +45,7 @@ def key_figures(rows: Sequence[Row], drop_rate: float | None = None) -> list[Key
 
 
 def _lower_or_higher(own: float, full: float, drop_rate: float | None) -> str:
-    if full <= 0:
+    if full < LEARNED:
         return ""
     given = finite(drop_rate)
     drop = (full - own) / full if given is None else given
