@@ -22,6 +22,7 @@ class KeyFigure:
     detail: str
     tone: str
 
+
 # A teacher below this has learned nothing that a share could be kept of: it reads 0.00.
 LEARNED = 0.005
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from lowres.evaluation.seed_interval import interval, said
 from lowres.report.marks import AP, TOP1, Measure
 from lowres.report.numbers import count, finite
-from lowres.report.plots_cost import CostPoint, accuracy_against_cost
+from lowres.report.plots_sweep import accuracy_by_kind
 from lowres.report.rendering import environment
 
 _MEASURES = {"ap": AP, "top1": TOP1}
@@ -40,13 +40,7 @@ class _Group:
 def sweep_page(variants: Sequence[Variant], *, metric: str, split: str, teacher: float | None) -> str:
     """The whole as HTML, in one file that fetches nothing."""
     measure = _MEASURES[metric]
-    kinds = [group.kind for group in _groups(variants)]
-    points = [
-        CostPoint(f"{v.kind}, seed {v.seed}", v.accuracy, v.multiply_adds, v.latency_ms, v.kind) for v in variants
-    ]
-    drawing = accuracy_against_cost(
-        points, kinds, quantity="multiply_adds", measure=measure, way="the file to its detections"
-    )
+    drawing = accuracy_by_kind(_by_kind(variants), name=measure.name)
     head, *lines = _table(variants, measure)
     return environment().get_template("sweep.html").render(
         title="Down-samplers side by side",
@@ -62,7 +56,7 @@ def sweep_page(variants: Sequence[Variant], *, metric: str, split: str, teacher:
         lines=lines,
         told=_told(measure, split, teacher),
         seeds=[
-            [v.kind, str(v.seed), measure.tell(v.accuracy), count(v.multiply_adds), f"{v.latency_ms:.3g} ms"]
+            [v.kind, str(v.seed), said(_known([v.accuracy])), count(v.multiply_adds), f"{v.latency_ms:.3g} ms"]
             for v in variants
         ],
         metric=measure.name,
@@ -91,11 +85,19 @@ def sweep_scalars(variants: Sequence[Variant]) -> dict[str, dict[str, float]]:
     return told
 
 
-def _groups(variants: Sequence[Variant]) -> list[_Group]:
-    by_kind = {
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [number for value in values if (number := finite(value)) is not None]
+
+
+def _by_kind(variants: Sequence[Variant]) -> dict[str, dict[int, float]]:
+    return {
         kind: {v.seed: accuracy for v in variants if v.kind == kind and (accuracy := finite(v.accuracy)) is not None}
         for kind in dict.fromkeys(variant.kind for variant in variants)
     }
+
+
+def _groups(variants: Sequence[Variant]) -> list[_Group]:
+    by_kind = _by_kind(variants)
     first = next(iter(by_kind.values()))
     groups = []
     for kind, found in by_kind.items():
@@ -135,5 +137,5 @@ def _summary(variants: Sequence[Variant], measure: Measure, *, split: str) -> st
 def _told(measure: Measure, split: str, teacher: float | None) -> str:
     return (
         f"{measure.name} in percent on the {split} split, where a sweep may choose: mean and 95 % interval of the "
-        f"mean over seeds (Student's t). Gains are within a seed. Their one teacher has {measure.tell(teacher)}."
+        f"mean over seeds (Student's t). Gains are within a seed. Their one teacher has {said(_known([teacher]))}."
     )
