@@ -42,7 +42,8 @@ def run_locally(
     if publish_to:
         split_address(publish_to)
         arguments |= {"publish_to": publish_to, "remote_endpoint": endpoint_url}
-    _refuse_python3(arguments, root)
+    variants = [] if sweep is None else variants_of(params, sweep)
+    _refuse_python3(arguments | {"sweep": json.dumps(variants)}, root)
     with tempfile.TemporaryDirectory() as scratch:
         last_words = Path(scratch) / "last-words"
         last_words.touch()
@@ -57,7 +58,7 @@ def run_locally(
                 if sweep is None:
                     training_pipeline(here, publish=bool(publish_to))(**arguments)
                 else:
-                    sweep_pipeline(here, variants_of(params, sweep))(**arguments)
+                    sweep_pipeline(here, variants)(**arguments)
         except RuntimeError as error:
             said = last_words.read_text().strip().removeprefix("error: ")
             raise ValueError(f"the pipeline failed: {said or error}") from error

@@ -29,17 +29,20 @@ def status_lines(run: V2beta1Run) -> list[str]:
     """One line for the run, one for each step that has begun: name, state, seconds, error.
 
     A server lists each step beside the drivers and pods that it started for it; these are left out. A step with
-    several attempts counts as its last one. A step that more than one variant of a sweep goes through is counted.
+    several attempts counts as its last one. The steps that each variant of a sweep goes through are counted by state,
+    with the last of their errors.
     """
     lines = [f"{run.display_name}: {run.state or 'PENDING'}"]
     details = (run.run_details.task_details if run.run_details else None) or []
+    is_sweep = any(task.display_name == "students" for task in details)
     for name in STEPS:
-        tasks = sorted((task for task in details if task.display_name == name), key=_began)
-        states = Counter(task.state or "PENDING" for task in tasks)
-        if len(tasks) - sum(states[state] for state in FAILED) > 1:
-            lines.append(f"  {name:12s} " + ", ".join(f"{number} {state}" for state, number in sorted(states.items())))
-        elif tasks:
-            lines.append(_line(name, tasks[-1]))
+        # Attempts share a parent: the run, or the variant that they belong to.
+        attempts = sorted((task for task in details if task.display_name == name), key=_began)
+        last = list({task.parent_task_id if is_sweep else "": task for task in attempts}.values())
+        if len(last) > 1:
+            lines.append(_counted(name, last))
+        elif last:
+            lines.append(_line(name, last[0]))
     if run.error and run.error.message:
         lines.append(f"error: {' '.join(run.error.message.split())}")
     return lines
@@ -47,6 +50,13 @@ def status_lines(run: V2beta1Run) -> list[str]:
 
 def _began(task: V2beta1PipelineTaskDetail) -> float:
     return task.start_time.timestamp() if task.start_time else 0.0
+
+
+def _counted(name: str, tasks: list[V2beta1PipelineTaskDetail]) -> str:
+    states = Counter(task.state or "PENDING" for task in tasks)
+    said = [task.error.message for task in tasks if task.error and task.error.message]
+    told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    return f"  {name:12s} {told}  {' '.join(said[-1].split()) if said else ''}".rstrip()
 
 
 def _line(name: str, task: V2beta1PipelineTaskDetail) -> str:

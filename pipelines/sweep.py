@@ -68,6 +68,7 @@ def sweep_arguments(params: Path) -> dict[str, str]:
     load_params(params)
     values = YAML(typ="safe").load(params.read_text())
     values["evaluate"]["split"] = "val"
+    values["baseline"] = {"train": False}  # a student without its teacher has no place in the table
     texts = section_texts(values)
     shared = ("task", "data", "data.input", "teacher", "baseline", "evaluate")
     return {name.replace(".", "_"): texts[name] for name in shared}
@@ -100,7 +101,14 @@ def sweep_pipeline(
                     baseline=alone.outputs["model"],
                 )
             )
-            line = on.plain(score(kind=variant.kind, seed=variant.seed, evaluation=measured.outputs["evaluation"]))
+            line = on.plain(
+                score(
+                    kind=variant.kind,
+                    seed=variant.seed,
+                    teacher=teacher,
+                    evaluation=measured.outputs["evaluation"],
+                )
+            )
         on.plain(compare(scores=dsl.Collected(line.output)))
 
     @dsl.pipeline(name="lowres-sweep", description="One teacher, many students: down-samplers and seeds side by side.")

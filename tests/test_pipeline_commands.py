@@ -73,6 +73,8 @@ def test_a_word_that_the_local_runner_would_replace_is_refused(tmp_path):
     [
         ({"sweep": "area,bicubic", "seeds": "0,x"}, "--seeds '0,x': give whole numbers"),
         ({"parallel": 2}, "--parallel is for a sweep"),
+        ({"seeds": "0,1"}, "--seeds is for a sweep"),
+        ({"sweep": "area,"}, "--sweep 'area,': a name is missing"),
         ({"sweep": "area,nearest"}, "downsampler kind 'nearest'"),
         ({"sweep": "area,area"}, "each once"),
     ],

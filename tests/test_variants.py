@@ -51,3 +51,9 @@ def test_a_file_with_a_fixed_kind_has_no_options_for_a_learned_one(values):
     fixed = variant_of(values, kind="area", seed=0)
     with pytest.raises(ValueError, match=r"'learned': the params file has no options for it"):
         variant_of(fixed, kind="learned", seed=0)
+
+
+def test_a_group_that_holds_more_than_the_down_sampler_is_refused(values):
+    values["distill"]["train"]["optimiser"]["groups"] = [{"match": "downsampler|backbone", "lr_factor": 0.1}]
+    with pytest.raises(ValueError, match="holds the down-sampler and more; give it a group of its own"):
+        variant_of(values, kind="area", seed=0)

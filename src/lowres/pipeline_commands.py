@@ -32,7 +32,9 @@ SourceMd5 = Annotated[str, typer.Option(help="With --prepare: stands for files t
 SweepKinds = Annotated[
     str, typer.Option("--sweep", help="Down-samplers to compare, as bicubic,area,learned: the pipeline of a sweep.")
 ]
-SweepSeeds = Annotated[str, typer.Option("--seeds", help="Seeds of a sweep, each with each down-sampler.")]
+SweepSeeds = Annotated[
+    str, typer.Option("--seeds", help="Seeds of a sweep, each with each down-sampler; 0,1,2 without it.")
+]
 SweepParallel = Annotated[int, typer.Option("--parallel", help="Variants of a sweep at a time; 0 for all.")]
 PARAMS = Path("params.yaml")
 
@@ -44,7 +46,7 @@ def compile_(
     out: Annotated[Path, typer.Option(help="Where the YAML goes.")] = Path("outputs/pipeline/training.yaml"),
     params: ParamsFile = PARAMS,
     sweep: SweepKinds = "",
-    seeds: SweepSeeds = "0,1,2",
+    seeds: SweepSeeds = "",
     parallel: SweepParallel = 0,
 ) -> None:
     """Write the pipeline as YAML, with the values of a params file as its defaults."""
@@ -70,7 +72,7 @@ def run(
     publish_to: Annotated[str, typer.Option(help="s3://BUCKET/PREFIX for results; none are sent without it.")] = "",
     endpoint_url: Annotated[str, typer.Option(help="Address of the store, where it is not AWS's own.")] = "",
     sweep: SweepKinds = "",
-    seeds: SweepSeeds = "0,1,2",
+    seeds: SweepSeeds = "",
 ) -> None:
     """Run the whole pipeline on this machine, without a cluster."""
     if not local:
@@ -99,7 +101,7 @@ def submit(
     pod_endpoint: PodEndpoint = "",
     source_md5: SourceMd5 = "",
     sweep: SweepKinds = "",
-    seeds: SweepSeeds = "0,1,2",
+    seeds: SweepSeeds = "",
     parallel: SweepParallel = 0,
 ) -> None:
     """Start a run on a server: data by md5 from the bucket, results back to it. The last line is the run's URL."""
@@ -271,14 +273,17 @@ def _sweep(kinds: str, seeds: str, parallel: int) -> Any:
     from pipelines.sweep import Sweep
 
     if not kinds:
-        if parallel:
-            raise ValueError("--parallel is for a sweep; give --sweep KINDS with it")
+        if parallel or seeds:
+            raise ValueError(f"{'--seeds' if seeds else '--parallel'} is for a sweep; give --sweep KINDS with it")
         return None
+    words = tuple(word.strip() for word in kinds.split(","))
+    if not all(words):
+        raise ValueError(f"--sweep {kinds!r}: a name is missing; give down-samplers as in bicubic,learned")
     try:
-        numbers = tuple(int(word) for word in seeds.split(","))
+        numbers = tuple(int(word) for word in (seeds or "0,1,2").split(","))
     except ValueError:
         raise ValueError(f"--seeds {seeds!r}: give whole numbers, as in 0,1,2") from None
-    return Sweep(kinds=tuple(kind.strip() for kind in kinds.split(",")), seeds=numbers, parallel=parallel)
+    return Sweep(kinds=words, seeds=numbers, parallel=parallel)
 
 
 def _require_definition() -> None:

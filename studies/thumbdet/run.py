@@ -22,7 +22,15 @@ from typing import Any
 from ruamel.yaml import YAML
 from studies.results import has_result
 from studies.side_by_side import default_jobs, run_side_by_side
-from studies.thumbdet.arms import DOWNSAMPLER_STEPS, EVALUATE_EVERY_STEPS, NARROW, TERMS, Arm, all_arms
+from studies.thumbdet.arms import (
+    DOWNSAMPLER_STEPS,
+    EVALUATE_EVERY_STEPS,
+    NARROW,
+    TEACHER_DENOISING,
+    TERMS,
+    Arm,
+    all_arms,
+)
 
 from lowres.config.params import fingerprint, parse_params
 from lowres.data.truth import load_truth
@@ -93,6 +101,7 @@ def teacher_of(arm: Arm) -> Path:
     if not folder.is_dir():
         values = YAML(typ="safe").load(PRESET.read_text())
         values["teacher"]["train"]["steps"] = arm.teacher_steps
+        values["teacher"]["model"]["config"]["num_denoising"] = TEACHER_DENOISING
         params = parse_params(values, origin=folder.name)
         teacher.run(
             params.task,

@@ -84,6 +84,13 @@ def load() -> Results:
     for arm, runs in found.items():
         if len({run["params"] for run in runs}) > 1:
             raise SystemExit(f"{': '.join(arm)}: its results were made with different parameters; run them again")
+    teachers = defaultdict(set)
+    for runs in found.values():
+        for run in runs:
+            teachers[run["arm"]["group"], run["arm"]["seed"]].add(run["teacher"]["sha256"])
+    for (group, seed), named in teachers.items():
+        if len(named) > 1 and group != "tune":
+            raise SystemExit(f"{group}, seed {seed}: its results have {len(named)} teachers; run the group's seed anew")
     return dict(found)
 
 

@@ -211,10 +211,10 @@ def test_what_was_there_before_stays_when_a_run_is_refused(kfp_server, clone):
     assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 1, 1, 1]
 
 
-def task(name, state, start=0, end=None, error=""):
+def task(name, state, start=0, end=None, error="", parent="run"):
     when = [f"2026-01-01T00:00:{second:02d}Z" for second in (start, end or start)]
     more = {"end_time": when[1]} if end else {}
-    return {"display_name": name, "state": state, "start_time": when[0], **more} | (
+    return {"display_name": name, "parent_task_id": parent, "state": state, "start_time": when[0], **more} | (
         {"error": {"code": 2, "message": error}} if error else {}
     )
 
@@ -254,9 +254,13 @@ def test_status_counts_the_variants_of_a_sweep(kfp_server, clone, capsys):
     run["run_details"] = {
         "task_details": [
             task("teacher", "SUCCEEDED", 0, 20),
-            *(task("downsampler", "SUCCEEDED", 20, 21) for _ in range(4)),
-            *(task("distill", "SUCCEEDED", 21, 50) for _ in range(2)),
-            task("distill", "RUNNING", 50),
+            task("students", "RUNNING", 20),
+            *(task("downsampler", "SUCCEEDED", 20, 21, parent=f"variant-{number}") for number in range(4)),
+            task("distill", "SUCCEEDED", 21, 50, parent="variant-0"),
+            task("distill", "FAILED", 21, 30, "preempted", parent="variant-1"),
+            task("distill", "SUCCEEDED", 31, 50, parent="variant-1"),
+            task("distill", "FAILED", 21, 55, "error: no\n space", parent="variant-2"),
+            task("distill", "RUNNING", 50, parent="variant-3"),
         ]
     }
     capsys.readouterr()
@@ -265,7 +269,7 @@ def test_status_counts_the_variants_of_a_sweep(kfp_server, clone, capsys):
     assert [line.split() for line in lines[1:4]] == [
         ["teacher", "SUCCEEDED", "20", "s"],
         ["downsampler", "4", "SUCCEEDED"],
-        ["distill", "1", "RUNNING,", "2", "SUCCEEDED"],
+        ["distill", "1", "FAILED,", "1", "RUNNING,", "2", "SUCCEEDED", "error:", "no", "space"],
     ]
 
 

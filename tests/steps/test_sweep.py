@@ -25,7 +25,10 @@ def line(tmp_path):
         folder = tmp_path / f"{kind}-{seed}"
         folder.mkdir()
         write_json(folder / "details.json", details_of(accuracy) | changes)
-        return score(kind=kind, seed=seed, evaluation=recorded(folder))
+        teacher = tmp_path / "teacher"
+        teacher.mkdir(exist_ok=True)
+        (teacher / "model.safetensors").write_bytes(b"weights")
+        return score(kind=kind, seed=seed, teacher=recorded(teacher), evaluation=recorded(folder))
 
     return make
 
@@ -57,7 +60,13 @@ def test_lines_over_other_images_are_refused_in_one_line(line, outputs, capsys):
 
 
 def test_lines_of_other_teachers_are_refused_in_one_line(line, outputs, capsys):
-    other = json.loads(line("learned", 0, 0.45)) | {"teacher": 0.7}
+    other = json.loads(line("learned", 0, 0.45)) | {"teacher_sha256": "0"}
     with pytest.raises(SystemExit):
         compare([line("bicubic", 0, 0.4), json.dumps(other)], **outputs)
-    assert "error: the variants differ in teacher" in capsys.readouterr().err
+    assert "error: the variants differ in teacher_sha256" in capsys.readouterr().err
+
+
+def test_a_teacher_measured_on_another_machine_is_the_same_teacher(line, outputs):
+    elsewhere = json.loads(line("learned", 0, 0.45)) | {"teacher": 0.6000000001}
+    compare([line("bicubic", 0, 0.4), json.dumps(elsewhere)], **outputs)
+    assert outputs["metrics"].metadata["learned.gain"] == pytest.approx(0.05)

@@ -1,6 +1,7 @@
 """Variants of one experiment for a sweep: another down-sampler, another seed, all else equal."""
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -15,7 +16,8 @@ def variant_of(values: Mapping[str, Any], *, kind: str, seed: int) -> dict[str, 
     The ratio stays; the teacher too, so that all variants share it. The kind that the file has keeps its section.
 
     Raises:
-        ValueError: a kind that the file describes no options for, such as `learned` where it has `bicubic`.
+        ValueError: a kind that the file describes no options for, such as `learned` where it has `bicubic`; a group of
+            parameters that holds the down-sampler's and others.
     """
     changed = copy.deepcopy(dict(values))
     section, train = changed["downsampler"], changed["distill"]["train"]
@@ -30,9 +32,21 @@ def variant_of(values: Mapping[str, Any], *, kind: str, seed: int) -> dict[str, 
             "terms": {},
             "train": None,
         }
-        groups = train["optimiser"]["groups"]
-        train["optimiser"]["groups"] = [group for group in groups if "downsampler" not in group["match"]]
+        train["optimiser"]["groups"] = [
+            group for group in train["optimiser"]["groups"] if not _is_its_own(group["match"])
+        ]
     if section["train"] is not None:
         section["train"]["seed"] = seed
     train["seed"] = seed
     return changed
+
+
+def _is_its_own(match: str) -> bool:
+    """Whether a group of parameters is the down-sampler's alone, and goes with it."""
+    found = re.search(match, "downsampler.layers.0.weight") is not None
+    if found and any(re.search(match, name) for name in ("network.backbone.weight", "network.decoder.norm.bias")):
+        raise ValueError(
+            f"distill.train.optimiser.groups: {match!r} holds the down-sampler and more; give it a group of its "
+            "own, which goes where the down-sampler learns nothing"
+        )
+    return found

@@ -6,12 +6,12 @@ import numpy as np
 from scipy import stats
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half width of the 95 % interval of the mean (Student's t); no width for a single seed."""
+def interval(values: Sequence[float], *, level: float = 0.95) -> tuple[float, float]:
+    """Mean and half width of the interval of the mean at `level` (Student's t); no width for a single seed."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan")
-    return mean, float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def said(values: Sequence[float], *, signed: bool = False) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lowres.models.artifact import sha256_of
 from lowres.report.sweep_page import Variant, sweep_markdown, sweep_page, sweep_scalars
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.outputs import read_json
@@ -13,7 +14,7 @@ from lowres.steps.failing import one_line_errors
 from lowres.steps.showing import show_scalars
 
 
-def score(*, kind: str, seed: int, evaluation: Artifact) -> str:
+def score(*, kind: str, seed: int, teacher: Artifact, evaluation: Artifact) -> str:
     """The student's line as JSON: what it is, its accuracy and cost, its teacher's accuracy."""
     with one_line_errors():
         details = read_json(Path(evaluation.path) / "details.json")
@@ -28,6 +29,7 @@ def score(*, kind: str, seed: int, evaluation: Artifact) -> str:
             "split_data": details["split_data"],
             "accuracy": rows["student"]["metrics"][metric],
             "teacher": rows["teacher"]["metrics"][metric],
+            "teacher_sha256": sha256_of(Path(teacher.path) / "model.safetensors"),
             "multiply_adds": cost["multiply_adds"],
             "latency_ms": cost["latency"]["total"]["p50_ms"],
         }
@@ -38,7 +40,7 @@ def compare(scores: Sequence[str], *, metrics: Metrics, page: Artifact, verdict:
     """All lines as a page, as Markdown and as scalars; ends the process with one line where they do not go together."""
     with one_line_errors():
         lines = [json.loads(text) for text in scores]
-        for what in ("metric", "split", "split_data", "teacher"):
+        for what in ("metric", "split", "split_data", "teacher_sha256"):
             found = {line[what] for line in lines}
             if len(found) != 1:
                 raise ValueError(
@@ -48,6 +50,7 @@ def compare(scores: Sequence[str], *, metrics: Metrics, page: Artifact, verdict:
             Variant(**{name: line[name] for name in ("kind", "seed", "accuracy", "multiply_adds", "latency_ms")})
             for line in lines
         ]
+        # Each step measured the teacher anew, perhaps on another kind of machine, where bits differ.
         shared = {name: lines[0][name] for name in ("metric", "split", "teacher")}
         for artifact, text in ((page, sweep_page(variants, **shared)), (verdict, sweep_markdown(variants, **shared))):
             Path(artifact.path).parent.mkdir(parents=True, exist_ok=True)
