@@ -145,7 +145,7 @@ def _verdict(group: _Group, *, level: float) -> str:
 def _told(measure: Measure, split: str, teacher: float | None) -> str:
     return (
         f"{measure.name} in percent on the {split} split, where a sweep may choose: mean and 95 % interval of the "
-        "mean over seeds (Student's t). Gains are within a seed, all under one teacher; a verdict holds for all of its kinds "
+        "mean over seeds (Student's t). Gains are within a seed, all under one teacher; a verdict holds for all kinds "
         "together (Bonferroni). Weights were chosen on the same split. Times are medians over seeds, each of one image "
         f"on the machine that measured it. The teacher has {said(_known([teacher]))}."
     )
