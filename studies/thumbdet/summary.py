@@ -217,11 +217,14 @@ def plot_frontier(results: Results) -> None:
             FRONTIER[group, name], (cost, np.mean(values)), fontsize=7, xytext=(6, -2), textcoords="offset points"
         )
     axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * 1.9)  # room for the names
     axes.xaxis.set_major_formatter(ticker.ScalarFormatter())
-    axes.xaxis.set_minor_formatter(ticker.ScalarFormatter())
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.set_xlabel("multiply-adds, millions")
     axes.set_ylabel("AP on the test split, %")
-    axes.set_title("Dots are seeds")
+    axes.set_title("Students of one teacher, 600 steps: dots are seeds")
     axes.grid(alpha=0.3)
     figure.savefig(HERE / "frontier.png", dpi=120)
 
