@@ -16,7 +16,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from studies.dfd.arms import EPOCHS, LAMBDAS, PAPER_LAMBDA, WIDTH
 
-from lowres.evaluation.seed_interval import interval, said
+from lowres.seed_interval import interval, said
 
 HERE = Path(__file__).parent
 Runs = dict[int, dict[str, Any]]

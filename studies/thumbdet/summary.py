@@ -15,7 +15,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from lowres.evaluation.seed_interval import said
+from lowres.seed_interval import said
 
 HERE = Path(__file__).parent
 Results = dict[tuple[str, str], list[dict[str, Any]]]

@@ -7,11 +7,11 @@ from statistics import median
 
 from markupsafe import Markup
 
-from lowres.evaluation.seed_interval import interval, said
 from lowres.report.marks import AP, TOP1, Measure
 from lowres.report.numbers import count, finite
 from lowres.report.plots_sweep import accuracy_by_kind
 from lowres.report.rendering import environment
+from lowres.seed_interval import interval, said
 
 _MEASURES = {"ap": AP, "top1": TOP1}
 

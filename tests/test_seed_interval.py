@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from lowres.evaluation.seed_interval import interval, said
+from lowres.seed_interval import interval, said
 
 
 def test_the_interval_is_that_of_students_t():
