@@ -1,7 +1,6 @@
 """A pipeline as the YAML that Kubeflow reads, with the values of a params file as its defaults."""
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from kfp import compiler
@@ -27,9 +26,9 @@ def compile_sweep(out: Path, *, params: Path, placement: Placement, sweep: Sweep
     _write(pipeline, sweep_arguments(params), out)
 
 
-def _write(pipeline: GraphComponent, arguments: Mapping[str, str], out: Path) -> None:
+def _write(pipeline: GraphComponent, arguments: dict[str, str], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".compile-") as scratch:
         path = Path(scratch) / "pipeline.yaml"
-        compiler.Compiler().compile(pipeline, package_path=str(path), pipeline_parameters=dict(arguments))
+        compiler.Compiler().compile(pipeline, package_path=str(path), pipeline_parameters=arguments)
         path.replace(out)

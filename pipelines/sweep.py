@@ -89,6 +89,7 @@ def sweep_pipeline(
         with dsl.ParallelFor(variants, name="variants", parallelism=parallel or None) as variant:
             own = on.training(train_downsampler(**shared, downsampler=variant.downsampler, data=data))
             start = {"data": data, "teacher": teacher, "downsampler": own.outputs["model"]}
+            # Empty here (`sweep_arguments`), but evaluate asks for it.
             alone = on.training(train_baseline(**shared, baseline=baseline, distill=variant.distill, **start))
             student = on.training(train_student(**shared, distill=variant.distill, **start))
             measured = on.network(

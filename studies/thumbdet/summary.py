@@ -224,7 +224,7 @@ def plot_frontier(results: Results) -> None:
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.set_xlabel("multiply-adds, millions")
     axes.set_ylabel("AP on the test split, %")
-    axes.set_title("Students of one teacher, 600 steps: dots are seeds")
+    axes.set_title("Students of 600 steps, or as named: dots are seeds")
     axes.grid(alpha=0.3)
     figure.savefig(HERE / "frontier.png", dpi=120)
 

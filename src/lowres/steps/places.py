@@ -1,6 +1,6 @@
 """Where the outputs of a pipeline's steps lie in a working folder, as dvc.yaml names them."""
 
-# By step and output. What is not here, only the UI shows: of Metrics too, whose files newer launchers do not keep.
+# By step and output. What is not here, only the UI shows: of Metrics too, whose files not every launcher uploads.
 PLACES = {
     ("prepare", "splits"): "outputs/data",
     ("teacher", "model"): "outputs/teacher",

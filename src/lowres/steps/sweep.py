@@ -52,8 +52,9 @@ def compare(scores: Sequence[str], *, metrics: Metrics, page: Artifact, verdict:
         ]
         # Each step measured the teacher anew, perhaps on another kind of machine, where bits differ.
         shared = {name: lines[0][name] for name in ("metric", "split", "teacher")}
-        for artifact, text in ((page, sweep_page(variants, **shared)), (verdict, sweep_markdown(variants, **shared))):
+        told = sweep_markdown(variants, **shared)
+        for artifact, text in ((page, sweep_page(variants, **shared)), (verdict, told)):
             Path(artifact.path).parent.mkdir(parents=True, exist_ok=True)
             Path(artifact.path).write_text(text)
         show_scalars(sweep_scalars(variants), metrics)
-        print(sweep_markdown(variants, **shared))
+        print(told)
