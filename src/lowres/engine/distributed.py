@@ -3,7 +3,11 @@
 Rank 0 alone writes files and evaluates; all ranks read the same checkpoint, so the folder must be shared between nodes.
 """
 
+import atexit
+import gc
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,8 +19,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-# DDP's reducer must not be the last to hold the group: it would join gloo's threads while it holds the interpreter's
-# lock, and one of them may be waiting for that lock to free its last tensor. On a busy machine a rank then never ends.
+# Gloo's threads may need the interpreter's lock to free their last tensor, so it matters who drops the group and when.
+# DDP's reducer joins them with the lock held: the rank hangs. While the interpreter is torn down a thread that asks for
+# the lock aborts the process (github.com/pytorch/pytorch/issues/190489). Dropped from Python, they are joined without
+# the lock: so we hold the group longest, and drop it before that.
 _joined: list[dist.ProcessGroup] = []
 
 
@@ -43,6 +49,8 @@ def process_group(device: str, *, timeout_minutes: float = 120.0) -> Iterator[to
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield torch.device(device)
         return
+    # Imported by DDP otherwise, when its functions' default arguments would hold the group until the process is gone.
+    importlib.import_module("torch.distributed.nn.functional")
     own = torch.device(device)
     if own.type == "cuda":
         own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -51,11 +59,21 @@ def process_group(device: str, *, timeout_minutes: float = 120.0) -> Iterator[to
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
     group = dist.group.WORLD
     assert group is not None
+    if not _joined:
+        atexit.register(_join_threads)
     _joined.append(group)
     try:
         yield own
     finally:
         dist.destroy_process_group()
+
+
+def _join_threads() -> None:
+    # The frames of an error that ended the process, printed by now, and cycles hold reducers.
+    for name in ("last_traceback", "last_value", "last_exc"):
+        sys.__dict__.pop(name, None)
+    gc.collect()
+    _joined.clear()
 
 
 def current_ranks() -> Ranks:
