@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.golden import FOLDER
 from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
-from tests.stages.commands import lowres
+from tests.stages.commands import lowres_process
 from tests.stages.small import small_params, write_params
 
 from lowres.models.artifact import sha256_of
@@ -49,7 +49,7 @@ def main() -> None:
             )
         began = time.monotonic()
         for stage in ("prepare", *TRAINED):
-            lowres(stages, stage)
+            lowres_process(stages, stage)
         print(f"stages up to distill: {time.monotonic() - began:.0f} s")
         for stage in TRAINED:
             ours = sha256_of(found[stage, "model"][0] / "model.safetensors")

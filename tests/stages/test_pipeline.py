@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.stages.commands import lowres, refused
+from tests.stages.commands import lowres, lowres_process, refused
 from tests.stages.small import small_params, write_params
 
 import lowres.api as api
@@ -99,7 +99,7 @@ def test_the_same_work_again_resumes_and_leaves_the_same_weights(finished):
 def test_training_afresh_leaves_the_same_weights(finished, tmp_path):
     shutil.copytree(finished / "outputs", tmp_path / "outputs")
     shutil.copy(finished / "params.yaml", tmp_path)
-    lowres(tmp_path, "teacher")
+    lowres_process(tmp_path, "teacher")
     again = sha256_of(tmp_path / "outputs/teacher/model.safetensors")
     assert again == sha256_of(finished / "outputs/teacher/model.safetensors")
 
@@ -164,7 +164,7 @@ def test_the_commands_of_the_readme_run(finished):
     for name in ("street.jpg", "photos/one.jpg"):
         cv2.imwrite(str(finished / name), cv2.imread(str(image)))
     for command in commands:
-        lowres(finished, *command[1:])
+        lowres_process(finished, *command[1:])
     program = section.split("```python\n")[1].split("```")[0]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=finished, env=environment, check=True, timeout=120)
