@@ -71,7 +71,7 @@ def our_batches(split: Path, params_file: Path, *, batch_size: int, num_workers:
     settings = params.teacher.train.model_copy(update={"batch_size": batch_size, "num_workers": num_workers})
     data = kit_of(params.task).training_data(split, settings, params.data.input, device=torch.device("cpu"))
     for batch in data.batches(0):
-        yield len(batch)
+        yield len(batch.to("cpu", channels_last=settings.channels_last))
 
 
 def resident_bytes() -> int:

@@ -45,10 +45,11 @@ class ImageDetections:
 class Batch:
     """Padded images of one training or evaluation step.
 
-    `pixels` is float32 [b, 3, h, w] in [0, 1], RGB, zero where padded; `mask` is bool [b, h, w], true on real
-    pixels; `boxes_xyxy_px` and `labels` hold one tensor per image, in pixels of the padded canvas (content sits
-    in the top left corner); `image_ids` int64 [b]; `sizes_wh_px` int64 [b, 2] is the content's size on the canvas;
-    `original_wh_px` int64 [b, 2] is the stored image's size, so that detections can be scaled back.
+    `pixels` is float32 [b, 3, h, w] in [0, 1], RGB, zero where padded; from a loader it comes as uint8 in [0, 255],
+    of which `to` makes those floats. `mask` is bool [b, h, w], true on real pixels; `boxes_xyxy_px` and `labels` hold
+    one tensor per image, in pixels of the padded canvas (content sits in the top left corner); `image_ids` int64 [b];
+    `sizes_wh_px` int64 [b, 2] is the content's size on the canvas; `original_wh_px` int64 [b, 2] is the stored image's
+    size, so that detections can be scaled back.
     """
 
     pixels: Tensor
@@ -61,12 +62,11 @@ class Batch:
     extra: dict[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device | str, *, channels_last: bool = False) -> "Batch":
-        """The same batch on a device, its pixels optionally in channels-last memory order."""
+        """The same batch on a device, its pixels as floats, optionally in channels-last memory order."""
         pixels = self.pixels.to(device, non_blocking=True)
-        if channels_last:
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        pixels = pixels.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
         return Batch(
-            pixels=pixels,
+            pixels=pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels,
             mask=self.mask.to(device, non_blocking=True),
             boxes_xyxy_px=[boxes.to(device, non_blocking=True) for boxes in self.boxes_xyxy_px],
             labels=[labels.to(device, non_blocking=True) for labels in self.labels],

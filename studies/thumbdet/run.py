@@ -143,7 +143,7 @@ def run_arm(arm: Arm) -> dict[str, Any]:
         out_history=work / "history/distill",
     )
     model, spec = load_detector(work / "student")
-    batch = next(iter(eval_batches(DATA / "val", sizing, batch_size=1)))
+    batch = next(iter(eval_batches(DATA / "val", sizing, batch_size=1))).to("cpu")
     result = {
         "arm": vars(arm),
         "params": params_hash(arm),

@@ -112,6 +112,8 @@ def test_each_step_draws_one_side_for_its_whole_batch(packed):
 def test_content_sits_top_left_with_a_mask_and_zeros_elsewhere(packed):
     dataset = DetectionDataset(packed, build_transforms(short_side_px=40, long_side_px=50), seed=0)
     batch = next(iter(EvalBatches(dataset, batch_size=11, size_divisor=32)))
+    assert batch.pixels.dtype == torch.uint8
+    batch = batch.to("cpu")
     assert batch.pixels.shape == (11, 3, 64, 64)
     assert batch.pixels.dtype == torch.float32
     for i, (width, height) in enumerate(batch.sizes_wh_px.tolist()):
@@ -120,6 +122,12 @@ def test_content_sits_top_left_with_a_mask_and_zeros_elsewhere(packed):
         assert batch.mask[i, :height, :width].all()
         assert batch.mask[i].sum() == width * height
         assert not batch.pixels[i].masked_select(~batch.mask[i]).any()
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_pixels_lie_in_memory_as_asked(dataset, order):
+    batch = next(iter(EvalBatches(dataset, batch_size=2, size_divisor=16)))
+    assert batch.to("cpu", channels_last=order == torch.channels_last).pixels.is_contiguous(memory_format=order)
 
 
 def test_evaluation_shows_each_image_once_and_its_boxes_scale_back(packed):

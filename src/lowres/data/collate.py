@@ -18,9 +18,10 @@ class Collate:
     """Pads samples to a canvas and packs them into few tensors.
 
     The canvas is `canvas_wh_px`, or else the largest width and height of the batch; both are rounded up to a
-    multiple of `size_divisor` (the model's largest stride times the ratio of its down-sampler). The packed form,
-    with the boxes of all images in one tensor, is what crosses from a worker process: a tensor per image would cost
-    a file descriptor each. `unpack` makes the `Batch`.
+    multiple of `size_divisor` (the model's largest stride times the ratio of its down-sampler). The packed form is
+    what crosses from a worker process: bytes, a quarter of the floats that `Batch.to` makes of them, in the order in
+    which images are decoded; and the boxes of all images in one tensor, as a tensor per image would cost a file
+    descriptor each. `unpack` makes the `Batch`.
 
     Raises:
         ValueError: a sample is larger than the canvas; names the sizes.
@@ -38,13 +39,13 @@ class Collate:
             got, room = "x".join(map(str, largest)), "x".join(map(str, canvas))
             raise ValueError(f"canvas_wh_px is {room}, but the batch needs {got}; enlarge it or shrink long_side_px")
         width, height = (math.ceil(side / self.size_divisor) * self.size_divisor for side in canvas.tolist())
-        pixels = torch.zeros(len(samples), 3, height, width)
+        pixels = np.zeros((len(samples), height, width, 3), np.uint8)
         mask = torch.zeros(len(samples), height, width, dtype=torch.bool)
         for i, (sample, (w, h)) in enumerate(zip(samples, sizes.tolist(), strict=True)):
-            pixels[i, :, :h, :w] = torch.from_numpy(np.ascontiguousarray(sample.pixels.transpose(2, 0, 1)))
+            pixels[i, :h, :w] = sample.pixels
             mask[i, :h, :w] = True
         return {
-            "pixels": pixels.div_(255),
+            "pixels": torch.from_numpy(pixels).permute(0, 3, 1, 2),
             "mask": mask,
             "boxes": torch.from_numpy(np.concatenate([sample.boxes_xyxy_px for sample in samples])).float(),
             "labels": torch.from_numpy(np.concatenate([sample.labels for sample in samples])),

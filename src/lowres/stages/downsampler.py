@@ -95,7 +95,7 @@ def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 def _sheet(module: nn.Module, split: Path, sizing: Input, count: int = 6, scale: int = 3) -> np.ndarray:
     """Rows of bicubic and of this module's thumbnails of the split's first images, enlarged, BGR."""
-    batch = next(iter(eval_batches(split, sizing, batch_size=count)))
+    batch = next(iter(eval_batches(split, sizing, batch_size=count))).to("cpu")
     ratio = int(module.ratio)  # pyright: ignore[reportArgumentType]
     with torch.inference_mode():
         rows = [FixedDownsampler(kind="bicubic", ratio=ratio)(batch.pixels), module(batch.pixels)]

@@ -22,7 +22,8 @@ class Decoded:
     @staticmethod
     def of(pixels: np.ndarray, sizing: dict[str, Any]) -> "Decoded":
         """From RGB uint8 [h, w, 3]; `sizing` is the `input` of a model's specification."""
-        return Decoded(unpack(Collate(size_divisor=sizing["canvas_multiple_px"])([sized(pixels, sizing)])))
+        collate = Collate(size_divisor=sizing["canvas_multiple_px"])
+        return Decoded(unpack(collate([sized(pixels, sizing)])).to("cpu"))
 
 
 def sized(pixels: np.ndarray, sizing: dict[str, Any]) -> Sample:
