@@ -53,7 +53,7 @@ test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal
 test-doctor: $(VENV)/.stamp-dev ## Also hold the doctor's memory on the largest images that are allowed
 	LOWRES_LARGE_IMAGES=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/stages/test_doctor.py
 
-evaluator-parity: $(VENV)/.stamp-dev ## Hold hotcoco (the extra `fast`) against pycocotools on 1000 random data sets
+evaluator-parity: $(VENV)/.stamp-dev ## Hold both engines (hotcoco: the extra `fast`) against pycocotools on 1000 random pairs of files
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'
 	$(BIN)/python -m tests.evaluation.engine_parity --sets 1000
 

@@ -24,6 +24,12 @@ class ImageTruth:
     labels: np.ndarray  # int64 [n], contiguous
     iscrowd: np.ndarray  # bool [n]
     area_px: np.ndarray  # float64 [n]: area of the object's mask, or of its box where there is no mask
+    sides_wh_px: np.ndarray | None = None  # float64 [n, 2]: as a COCO file states them; else those of the corners
+
+    @property
+    def boxes_xywh_px(self) -> np.ndarray:
+        """The boxes as COCO has them, float64 [n, 4]; in floats (x + w) - x is not always w, so stated sides count."""
+        return _xywh(self.boxes_xyxy_px, self.sides_wh_px)
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,21 @@ class ImageDetections:
     boxes_xyxy_px: np.ndarray  # float [n, 4]
     scores: np.ndarray  # float [n]
     labels: np.ndarray  # int64 [n], contiguous
+    sides_wh_px: np.ndarray | None = None  # as in `ImageTruth`
+
+    @property
+    def boxes_xywh_px(self) -> np.ndarray:
+        """As in `ImageTruth`."""
+        return _xywh(self.boxes_xyxy_px, self.sides_wh_px)
+
+    def at(self, rows: np.ndarray) -> "ImageDetections":
+        """The detections at these positions, in this order."""
+        sides = None if self.sides_wh_px is None else self.sides_wh_px[rows]
+        return ImageDetections(self.image_id, self.boxes_xyxy_px[rows], self.scores[rows], self.labels[rows], sides)
 
     def with_positive_sides(self) -> "ImageDetections":
         """Without boxes that end where they begin, which clipping to the frame leaves of boxes beyond it."""
-        kept = (self.boxes_xyxy_px[:, 2:] > self.boxes_xyxy_px[:, :2]).all(axis=1)
-        return ImageDetections(self.image_id, self.boxes_xyxy_px[kept], self.scores[kept], self.labels[kept])
+        return self.at(np.flatnonzero((self.boxes_xyxy_px[:, 2:] > self.boxes_xyxy_px[:, :2]).all(axis=1)))
 
 
 @dataclass
@@ -118,3 +134,8 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return self.pixels.shape[0]
+
+
+def _xywh(boxes_xyxy: np.ndarray, sides_wh: np.ndarray | None) -> np.ndarray:
+    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] if sides_wh is None else sides_wh
+    return np.concatenate([boxes_xyxy[:, :2], sides], axis=1)

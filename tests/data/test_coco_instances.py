@@ -34,3 +34,24 @@ def test_an_image_without_objects_is_an_image(tmp_path):
 def test_an_image_without_its_size_cannot_be_evaluated_against(tmp_path, size):
     with pytest.raises(ValueError, match=r"images\[0\] has no width and height"):
         truth_of(instances(tmp_path, images=[IMAGE | size]))
+
+
+def test_truth_keeps_widths_and_heights_as_stated(tmp_path):
+    box = [33.33, 71.77, 40.1, 30.7]  # (33.33 + 40.1) - 33.33 is another number in floats
+    (image,) = truth_of(instances(tmp_path, annotations=[BOX | {"bbox": box}]))
+    assert image.boxes_xywh_px.tolist() == [box]
+    assert image.area_px.tolist() == [40.1 * 30.7]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bbox": [1, 2, 0, 20]}, r"instances\.json: annotations\[1\]\.bbox is \[1, 2, 0, 20\]; it must be"),
+        ({"bbox": [1, 2, -3, 20]}, r"annotations\[1\]\.bbox is \[1, 2, -3, 20\]"),
+        ({"bbox": [1, 2, 3]}, r"annotations\[1\]\.bbox is \[1, 2, 3\]"),
+        ({"area": -4}, r"instances\.json: annotations\[1\]\.area is -4; it must be 0 px\^2 or more"),
+    ],
+)
+def test_objects_that_cannot_be_evaluated_against_are_named_with_their_file(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        truth_of(instances(tmp_path, annotations=[BOX, BOX | {"id": 2} | change]))

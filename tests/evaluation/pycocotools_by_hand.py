@@ -1,12 +1,9 @@
-"""The reference of the evaluators: COCOeval as its documentation drives it, from our records."""
+"""The reference of the evaluators for records: pycocotools on what a file with the same corners would hold."""
 
-import contextlib
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from tests.evaluation.raw_documents import RawSet, evaluated_documents, summarised
 
 from lowres.records import ImageDetections, ImageTruth
 
@@ -37,40 +34,22 @@ def evaluated_by_hand(
         for image in detections
         for i, label in enumerate(image.labels.tolist())
     ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        gold = COCO()
-        gold.dataset = {
-            "images": [{"id": image.image_id} for image in truth],
-            "categories": [{"id": label + 1} for label in range(num_classes)],
-            "annotations": objects,
-        }
-        gold.createIndex()
-        results = gold.loadRes(found) if found else _empty(gold)
-        if long_side is not None:
-            for item in (*gold.dataset["annotations"], *results.dataset["annotations"]):
-                item["area"] = long_side(image_of[item["image_id"]], item["bbox"])
-        evaluator = COCOeval(gold, results, "bbox")
-        evaluator.params.maxDets = list(limits)
-        if ranges is not None:
-            evaluator.params.areaRng = ranges
-        evaluator.evaluate()
-        evaluator.accumulate()
-    return evaluator
+    instances = {
+        "images": [{"id": image.image_id} for image in truth],
+        "categories": [{"id": label + 1} for label in range(num_classes)],
+        "annotations": objects,
+    }
+
+    def size_of(entry: dict[str, Any]) -> float:
+        return long_side(image_of[entry["image_id"]], entry["bbox"])
+
+    return evaluated_documents(
+        RawSet(instances, found), ranges=ranges, limits=limits, size_of=None if long_side is None else size_of
+    )
 
 
 def summary_by_hand(
     truth: Sequence[ImageTruth], detections: Sequence[ImageDetections], *, num_classes: int
 ) -> list[float | None]:
     """Its first nine numbers (AP, AP50, AP75, AP by area, AR by number of detections); None for its -1."""
-    evaluator = evaluated_by_hand(truth, detections, num_classes=num_classes)
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator.summarize()
-    return [None if value == -1 else float(value) for value in evaluator.stats[:9]]
-
-
-def _empty(gold: COCO) -> COCO:
-    """Results without a detection, which `loadRes` cannot read."""
-    results = COCO()
-    results.dataset = {**gold.dataset, "annotations": []}
-    results.createIndex()
-    return results
+    return summarised(evaluated_by_hand(truth, detections, num_classes=num_classes))

@@ -66,10 +66,27 @@ def test_detections_that_are_not_finite_are_refused(truth_of, found_of, value):
         evaluate([truth_of(7)], [found])
 
 
-@pytest.mark.parametrize("box", [(30.0, 10.0, 10.0, 30.0), (10.0, 10.0, 10.0, 30.0), (10.0, 30.0, 30.0, 10.0)])
-def test_boxes_without_positive_size_are_refused(truth_of, found_of, box):
-    with pytest.raises(ValueError, match=r"detections of image 1: box .* no positive width and height"):
+@pytest.mark.parametrize("box", [(30.0, 10.0, 10.0, 30.0), (10.0, 30.0, 30.0, 10.0)])
+def test_detections_that_end_before_they_begin_are_refused(truth_of, found_of, box):
+    with pytest.raises(ValueError, match=r"detections of image 1: box .* ends before it begins"):
         evaluate([truth_of(1)], [found_of(1, (0, 0.5, *box))])
+
+
+def test_a_detection_without_area_is_a_false_positive(truth_of, found_of):
+    found = found_of(1, (0, 0.9, 10.0, 10.0, 10.0, 30.0), (0, 0.5, *BOX))
+    assert evaluate([truth_of(1, (0, *BOX))], [found]).ap == pytest.approx(0.5, abs=1e-12)
+
+
+def test_sides_that_are_not_those_of_the_boxes_are_refused(truth_of):
+    image = dataclasses.replace(truth_of(1, (0, *BOX)), sides_wh_px=np.array([[20.0, 21.0]]))
+    with pytest.raises(ValueError, match=r"truth of image 1: sides_wh_px \[20.0, 21.0\] are not those of box"):
+        evaluate([image], [])
+    with pytest.raises(ValueError, match="sides_wh_px has 0 rows for 1 boxes"):
+        evaluate([dataclasses.replace(image, sides_wh_px=np.zeros((0, 2)))], [])
+
+
+@pytest.mark.parametrize("box", [(30.0, 10.0, 10.0, 30.0), (10.0, 10.0, 10.0, 30.0), (10.0, 30.0, 30.0, 10.0)])
+def test_truth_without_positive_size_is_refused(truth_of, box):
     with pytest.raises(ValueError, match=r"truth of image 1: box .* no positive width and height"):
         evaluate([truth_of(1, (0, *box))], [])
 

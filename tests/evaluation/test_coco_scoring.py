@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from tests.evaluation.raw_documents import evaluated_documents, random_documents, summarised
 
 from lowres.data.coco_instances import CocoInstances, truth_of
+from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.coco_results import read_coco_results
 from lowres.evaluation.coco_scoring import score_coco
+
+NAMES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100")
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +60,26 @@ def test_the_numbers_are_those_of_pycocotools(files):
         evaluation.accumulate()
         evaluation.summarize()
     metrics = scored(files).metrics
-    names = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100")
-    ours = [getattr(metrics, name) for name in names]
+    ours = [getattr(metrics, name) for name in NAMES]
     stats = [None if value == -1 else value for value in evaluation.stats[:9]]
     assert [value is None for value in ours] == [value is None for value in stats]
     np.testing.assert_allclose([v for v in ours if v is not None], [v for v in stats if v is not None], atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["pycocotools", "hotcoco"])
+def test_fractional_coordinates_on_thresholds_and_limits_change_nothing(tmp_path, engine):
+    if engine == "hotcoco":
+        pytest.importorskip("hotcoco", reason="the extra `fast` is not installed: pip install 'lowres[fast]'")
+    told = 0
+    for seed in range(200):
+        documents = random_documents(seed)
+        truth, detections = documents.records(tmp_path)
+        names = [category["name"] for category in documents.instances["categories"]]
+        ours = evaluate_detections(truth, detections, class_names=names, engine=engine)
+        expected = summarised(evaluated_documents(documents))
+        assert [getattr(ours, name) for name in NAMES] == pytest.approx(expected, abs=1e-12), seed
+        told += expected[0] is not None and 0 < expected[0] < 1
+    assert told > 150
 
 
 def test_the_table_says_engine_interval_and_what_was_left_aside(files):

@@ -1,10 +1,9 @@
-"""The faster engine against pycocotools driven by hand; `make evaluator-parity` does it a thousand times."""
+"""Both engines against pycocotools on raw files; `make evaluator-parity` does it a thousand times."""
 
 import sys
 from dataclasses import replace
 
 import pytest
-from tests.evaluation.random_sets import random_set
 
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.fast_tables import hotcoco_version
@@ -18,10 +17,10 @@ def hotcoco():
 
 
 @pytest.mark.parametrize("seed", range(1000, 1024))
-def test_every_entry_equals_pycocotools_to_1e_9(hotcoco, seed):
+def test_every_entry_equals_pycocotools_to_1e_9(hotcoco, seed, tmp_path):
     from tests.evaluation.engine_parity import TOLERANCE, largest_difference
 
-    assert largest_difference(random_set(seed)) <= TOLERANCE
+    assert largest_difference(seed, tmp_path) <= TOLERANCE
 
 
 def test_all_metrics_are_the_same_and_name_their_engine(hotcoco, random_scene):

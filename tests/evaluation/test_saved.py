@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,17 @@ def same(one, other):
 
 
 def test_what_is_read_is_what_was_written_bit_for_bit(random_scene, tmp_path):
+    check_round_trip(*random_scene(0), tmp_path)
+
+
+def test_stated_sides_are_kept(random_scene, tmp_path):
     truth, detections = random_scene(0)
+    check_round_trip(
+        *([replace(x, sides_wh_px=x.boxes_xywh_px[:, 2:]) for x in part] for part in (truth, detections)), tmp_path
+    )
+
+
+def check_round_trip(truth, detections, tmp_path):
     save_truth(tmp_path / "truth.npz", truth)
     save_detections(tmp_path / "detections/student.npz", detections)
     read = read_truth(tmp_path / "truth.npz"), read_detections(tmp_path / "detections/student.npz")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lowres.data.coco_values import box_xyxy, is_id
+from lowres.data.coco_values import box_xyxy, is_id, sides_wh
 from lowres.data.sources import Category
 from lowres.data.text_files import number_or_nan, read_json_object
 from lowres.records import ImageTruth
@@ -45,7 +45,7 @@ class CocoInstances:
                 )
             seen.add(image["file_name"])
         category_ids = {category.id for category in self.categories}
-        self._objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        self._objects: dict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
         for position, entry in enumerate(objects):
             where = f"{self.name}: annotations[{position}]"
             if not is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
@@ -54,19 +54,29 @@ class CocoInstances:
             if not is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
                 got = entry.get("category_id")
                 raise ValueError(f"{where}.category_id is {got!r}, not an id in 'categories'; correct one of the two")
-            self._objects[entry["image_id"]].append(entry)
+            self._objects[entry["image_id"]].append((position, entry))
 
     def objects(self, image_id: int) -> dict[str, np.ndarray]:
         """The objects of an image as arrays: `boxes_xyxy_px` float64 [n, 4], `category_ids` int64, `iscrowd` bool and
         `area_px` float64 [n]; NaN where the file has no number.
         """
-        entries = self._objects.get(image_id, [])
+        entries = [entry for _, entry in self._objects.get(image_id, [])]
         return {
             "boxes_xyxy_px": np.array([box_xyxy(entry.get("bbox")) for entry in entries], np.float64).reshape(-1, 4),
             "category_ids": np.array([entry["category_id"] for entry in entries], np.int64),
             "iscrowd": np.array([entry.get("iscrowd") in (1, True) for entry in entries], bool),
             "area_px": np.array([number_or_nan(entry.get("area")) for entry in entries], np.float64),
         }
+
+    def sides_wh_px(self, image_id: int) -> np.ndarray:
+        """Widths and heights of these objects as stated, float64 [n, 2]: what corners say of them may be rounded."""
+        sides = [sides_wh(entry.get("bbox")) for _, entry in self._objects.get(image_id, [])]
+        return np.array(sides, np.float64).reshape(-1, 2)
+
+    def stated(self, image_id: int, index: int, key: str) -> str:
+        """How to call a value of an object of this image in a message: file, position, key and value."""
+        position, entry = self._objects[image_id][index]
+        return f"{self.name}: annotations[{position}].{key} is {entry.get(key)!r:.60}"
 
 
 def stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
@@ -78,7 +88,8 @@ def stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
 def truth_of(instances: CocoInstances) -> list[ImageTruth]:
     """Every image, to evaluate against; labels are positions in `categories`. An object without area has its box's.
 
-    Raises ValueError for an image without width and height.
+    Raises ValueError, naming file and place, for an image without width and height, a box that is not four finite
+    numbers with positive sides, and a negative or infinite area.
     """
     labels = {category.id: label for label, category in enumerate(instances.categories)}
     truth = []
@@ -86,10 +97,18 @@ def truth_of(instances: CocoInstances) -> list[ImageTruth]:
         size = stated_wh_px(image)
         if size is None or not all(is_id(side) and side > 0 for side in size):
             raise ValueError(f"{instances.name}: images[{position}] has no width and height in pixels; add them")
-        found = instances.objects(image["id"])
+        found, sides = instances.objects(image["id"]), instances.sides_wh_px(image["id"])
         boxes = found["boxes_xyxy_px"]
-        sides = boxes[:, 2:] - boxes[:, :2]
+        for index in np.flatnonzero(~(np.isfinite(boxes).all(axis=1) & (sides > 0).all(axis=1))).tolist():
+            raise ValueError(
+                f"{instances.stated(image['id'], index, 'bbox')}; it must be x, y, width, height in pixels with sides "
+                "over 0, or no detection could match it: correct or remove it"
+            )
         areas = np.where(np.isnan(found["area_px"]), sides.prod(axis=1), found["area_px"])
+        for index in np.flatnonzero(~(np.isfinite(areas) & (areas >= 0))).tolist():
+            raise ValueError(
+                f"{instances.stated(image['id'], index, 'area')}; it must be 0 px^2 or more: correct or remove it"
+            )
         truth.append(
             ImageTruth(
                 image_id=image["id"],
@@ -99,6 +118,7 @@ def truth_of(instances: CocoInstances) -> list[ImageTruth]:
                 labels=np.array([labels[number] for number in found["category_ids"].tolist()], np.int64),
                 iscrowd=found["iscrowd"],
                 area_px=areas,
+                sides_wh_px=sides,
             )
         )
     return truth

@@ -17,3 +17,10 @@ def box_xyxy(bbox: object) -> list[float]:
         return [math.nan] * 4
     x, y, width, height = (number_or_nan(value) for value in bbox)
     return [x, y, x + width, y + height]
+
+
+def sides_wh(bbox: object) -> list[float]:
+    """Width and height of a COCO box as stated; NaN where it is not four numbers."""
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        return [math.nan] * 2
+    return [number_or_nan(value) for value in bbox[2:]]

@@ -14,6 +14,8 @@ from lowres.records import ImageTruth
 def load_truth(folder: Path) -> list[ImageTruth]:
     """Every image of a split folder with its objects (crowd regions included), in the order of the index.
 
+    The sides of the boxes are those of the file: it was packed from corners, which give them back.
+
     Raises:
         ValueError: the folder is not prepared, or its annotations differ from their checksum.
     """

@@ -15,7 +15,8 @@ def check_truth(truth: Sequence[ImageTruth], *, num_classes: int) -> list[ImageT
     """The same truth in float64, int64 and bool arrays.
 
     Raises `ValueError` for a repeated image, arrays that disagree in length, labels outside 0 to C - 1, and boxes or
-    areas that are not finite or boxes without a positive width and height (these could never be found).
+    areas that are not finite, boxes without a positive width and height (these could never be found), and sides that
+    are not those of the boxes.
     """
     _refuse_repeats([image.image_id for image in truth], what="truth")
     return [_checked_truth(image, num_classes) for image in truth]
@@ -27,7 +28,8 @@ def check_detections(
     """The same detections in float64 and int64 arrays.
 
     Raises `ValueError` for an image that is repeated or not in the truth, arrays that disagree in length, labels
-    outside 0 to C - 1, scores outside [0, 1] or NaN, and boxes that are not finite or not of positive size.
+    outside 0 to C - 1, scores outside [0, 1] or NaN, boxes that are not finite or end before they begin, and sides that
+    are not those of the boxes. A box without area matches nothing: it counts as a false positive.
     """
     _refuse_repeats([image.image_id for image in detections], what="detections")
     known = set(known_image_ids)
@@ -42,6 +44,12 @@ def check_detections(
 def _checked_truth(image: ImageTruth, num_classes: int) -> ImageTruth:
     where = f"truth of image {image.image_id}"
     boxes = _checked_boxes(image.boxes_xyxy_px, where)
+    sides = _checked_sides(image.sides_wh_px, boxes, where)
+    positive = np.asarray((_sides(boxes, sides) > 0).all(axis=1))
+    if not positive.all():
+        raise ValueError(
+            f"{where}: box {_first(boxes, ~positive)} has no positive width and height; give xyxy, or drop it"
+        )
     area = np.asarray(image.area_px, dtype=np.float64)
     iscrowd = np.asarray(image.iscrowd).astype(bool)
     for name, values in (("area_px", area), ("iscrowd", iscrowd)):
@@ -52,12 +60,16 @@ def _checked_truth(image: ImageTruth, num_classes: int) -> ImageTruth:
             f"{where}: area_px holds {_first(area, ~(np.isfinite(area) & (area >= 0)))}; use the box's area"
         )
     labels = _checked_labels(image.labels, len(boxes), num_classes, where)
-    return ImageTruth(image.image_id, image.width, image.height, boxes, labels, iscrowd, area)
+    return ImageTruth(image.image_id, image.width, image.height, boxes, labels, iscrowd, area, sides)
 
 
 def _checked_detections(image: ImageDetections, num_classes: int) -> ImageDetections:
     where = f"detections of image {image.image_id}"
     boxes = _checked_boxes(image.boxes_xyxy_px, where)
+    sides = _checked_sides(image.sides_wh_px, boxes, where)
+    negative = np.asarray((_sides(boxes, sides) < 0).any(axis=1))
+    if negative.any():
+        raise ValueError(f"{where}: box {_first(boxes, negative)} ends before it begins; give xyxy")
     scores = np.asarray(image.scores, dtype=np.float64)
     if scores.shape != (len(boxes),):
         raise ValueError(f"{where}: scores have shape {scores.shape} for {len(boxes)} boxes; give one score per box")
@@ -67,7 +79,7 @@ def _checked_detections(image: ImageDetections, num_classes: int) -> ImageDetect
             f"{where}: score {_first(scores, ~in_range)} is outside [0, 1]; give probabilities, not logits"
         )
     labels = _checked_labels(image.labels, len(boxes), num_classes, where)
-    return ImageDetections(image.image_id, boxes, scores, labels)
+    return ImageDetections(image.image_id, boxes, scores, labels, sides)
 
 
 def _checked_boxes(boxes_xyxy_px: np.ndarray, where: str) -> np.ndarray:
@@ -79,12 +91,27 @@ def _checked_boxes(boxes_xyxy_px: np.ndarray, where: str) -> np.ndarray:
     finite = np.asarray(np.isfinite(boxes).all(axis=1))
     if not finite.all():
         raise ValueError(f"{where}: box {_first(boxes, ~finite)} is not finite; drop it or find what made it")
-    positive = np.asarray((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
-    if not positive.all():
-        raise ValueError(
-            f"{where}: box {_first(boxes, ~positive)} has no positive width and height; give xyxy, or drop it"
-        )
     return boxes
+
+
+def _checked_sides(sides_wh_px: np.ndarray | None, boxes_xyxy: np.ndarray, where: str) -> np.ndarray | None:
+    if sides_wh_px is None:
+        return None
+    sides = np.asarray(sides_wh_px, dtype=np.float64).reshape(-1, 2)
+    if len(sides) != len(boxes_xyxy):
+        raise ValueError(f"{where}: sides_wh_px has {len(sides)} rows for {len(boxes_xyxy)} boxes; give one per box")
+    rounding = 1e-9 * (1 + np.abs(boxes_xyxy).max(axis=1, initial=0))[:, None]
+    same = np.asarray((np.abs(sides - _sides(boxes_xyxy, None)) <= rounding).all(axis=1))
+    if not same.all():
+        raise ValueError(
+            f"{where}: sides_wh_px {_first(sides, ~same)} are not those of box {_first(boxes_xyxy, ~same)}; "
+            "leave them out"
+        )
+    return sides
+
+
+def _sides(boxes_xyxy: np.ndarray, sides_wh: np.ndarray | None) -> np.ndarray:
+    return boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] if sides_wh is None else sides_wh
 
 
 def _checked_labels(labels: np.ndarray, num_boxes: int, num_classes: int, where: str) -> np.ndarray:

@@ -19,7 +19,7 @@ class CocoResults:
     """Detections of each image that has any, and what of the file was left aside."""
 
     detections: list[ImageDetections]
-    without_area: int  # boxes whose width or height is not positive
+    without_area: int  # boxes whose width or height is 0: false positives, as in pycocotools
     unknown_categories: dict[int, int]  # detections of ids that the annotations do not have
 
 
@@ -27,7 +27,8 @@ def read_coco_results(path: Path, *, labels: Mapping[int, int], image_ids: Colle
     """Read a file of results; `labels` maps category ids to labels, `image_ids` are those of the annotations.
 
     Raises `ValueError`, naming file, entry and field, for a missing file, malformed JSON, another layout, an image
-    that is not in the annotations, a box that is not four finite numbers, and a score outside [0, 1].
+    that is not in the annotations, a box that is not four finite numbers or has a negative side, and a score outside
+    [0, 1]. Widths and heights stay as the file has them.
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file; check the path")
@@ -48,20 +49,28 @@ def read_coco_results(path: Path, *, labels: Mapping[int, int], image_ids: Colle
         box, score = _box(entry, where), _number(entry.get("score"))
         if image_id not in known:
             raise ValueError(f"{where}.image_id {image_id} is not in the annotations; give those it was made for")
+        if min(box[2:]) < 0:
+            raise ValueError(f"{where}.bbox is {entry['bbox']!r:.60}; width and height cannot be negative")
         if not 0 <= score <= 1:
             raise ValueError(f"{where}.score is {entry.get('score')!r:.60}; it must be a number from 0 to 1")
         if category_id not in labels:
             unknown[category_id] += 1
-        elif box[2] <= 0 or box[3] <= 0:
-            without_area += 1
         else:
+            without_area += 0 in box[2:]
             found.setdefault(image_id, []).append((box, score, labels[category_id]))
     detections = []
     for image_id, rows in found.items():
-        boxes = np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        scores = np.array([score for _, score, _ in rows], np.float64)
-        detections.append(ImageDetections(image_id, boxes, scores, np.array([label for *_, label in rows], np.int64)))
+        boxes_xywh = np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4)
+        corners, sides = boxes_xywh[:, :2], boxes_xywh[:, 2:]
+        detections.append(
+            ImageDetections(
+                image_id=image_id,
+                boxes_xyxy_px=np.concatenate([corners, corners + sides], axis=1),
+                scores=np.array([score for _, score, _ in rows], np.float64),
+                labels=np.array([label for *_, label in rows], np.int64),
+                sides_wh_px=sides,
+            )
+        )
     return CocoResults(detections, without_area, dict(unknown.most_common()))
 
 

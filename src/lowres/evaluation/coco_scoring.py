@@ -1,8 +1,6 @@
 """`lowres evaluate --protocol coco`: a file of results against a file of annotations, as a table and as JSON.
 
-By pycocotools' rules, but for detections without area, which it counts as false positives and we leave out and count,
-and scores outside [0, 1], which we refuse. Areas come from corners, so a box of exactly 32^2 or 96^2 px may fall on the
-other side of the limit.
+The numbers are pycocotools' on the same two files: widths, heights and areas are taken as they stand there.
 """
 
 from collections.abc import Sequence
@@ -38,7 +36,7 @@ class ScoredCoco:
     metrics: DetectionMetrics
     intervals: dict[str, tuple[float, float] | None]  # 95 %; empty with hotcoco
     images_without_results: int  # they count, as images without detections
-    boxes_without_area: int  # in the results; not scored
+    boxes_without_area: int  # in the results; false positives, as in pycocotools
     unknown_categories: dict[int, int]  # detections of ids that the annotations do not have; not scored
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +63,7 @@ class ScoredCoco:
             lines.append(f"{name:<38s}{_shown(row.ap)}  {_shown(row.ap50)}{row.num_objects:>9,}")
         remarks = {
             "images without results: they count as images without detections": self.images_without_results,
-            "detections without area: not scored": self.boxes_without_area,
+            "detections without area: they count as false positives": self.boxes_without_area,
             "detections of categories that the annotations do not have: not scored": sum(
                 self.unknown_categories.values()
             ),

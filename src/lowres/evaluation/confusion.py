@@ -72,7 +72,7 @@ def match_images(
     for image, found in _kept_pairs(truth, detections, num_classes, score_threshold, iou_threshold):
         taken_by = _take_greedily(image, found, iou_threshold, same_class=True)
         hit = taken_by >= 0
-        ious = box_ious(found.boxes_xyxy_px, image.boxes_xyxy_px, image.iscrowd)[hit, taken_by[hit]]
+        ious = box_ious(found.boxes_xywh_px, image.boxes_xywh_px, image.iscrowd)[hit, taken_by[hit]]
         matches.append(
             ImageMatch(
                 image_id=image.image_id,
@@ -129,8 +129,7 @@ def _kept_pairs(
         found = by_image.get(image.image_id, ImageDetections(image.image_id, *nothing))
         order = np.argsort(-found.scores, kind="stable")
         order = order[found.scores[order] >= score_threshold]
-        kept = ImageDetections(image.image_id, found.boxes_xyxy_px[order], found.scores[order], found.labels[order])
-        pairs.append((image, kept))
+        pairs.append((image, found.at(order)))
     return pairs
 
 
@@ -140,7 +139,7 @@ def _take_greedily(image: ImageTruth, found: ImageDetections, iou_threshold: flo
     if not len(found.scores) or not len(image.labels):
         return taken_by
     agrees = found.labels[:, None] == image.labels[None, :]
-    ious = box_ious(found.boxes_xyxy_px, image.boxes_xyxy_px, image.iscrowd)
+    ious = box_ious(found.boxes_xywh_px, image.boxes_xywh_px, image.iscrowd)
     allowed = (ious >= iou_threshold) & ~image.iscrowd[None, :]
     if same_class:
         allowed &= agrees
@@ -156,7 +155,7 @@ def _take_greedily(image: ImageTruth, found: ImageDetections, iou_threshold: flo
 def _in_crowd(image: ImageTruth, found: ImageDetections, iou_threshold: float) -> np.ndarray:
     inside = np.zeros(len(found.scores), dtype=bool)
     if image.iscrowd.any() and len(found.scores):
-        covered = box_ious(found.boxes_xyxy_px, image.boxes_xyxy_px[image.iscrowd], image.iscrowd[image.iscrowd])
+        covered = box_ious(found.boxes_xywh_px, image.boxes_xywh_px[image.iscrowd], image.iscrowd[image.iscrowd])
         agrees = found.labels[:, None] == image.labels[image.iscrowd][None, :]
         inside = ((covered >= iou_threshold) & agrees).any(axis=1)
     return inside

@@ -72,8 +72,7 @@ def _columns(
         np.column_stack(
             [
                 np.full(len(image.scores), float(image.image_id)),
-                image.boxes_xyxy_px[:, :2],
-                image.boxes_xyxy_px[:, 2:] - image.boxes_xyxy_px[:, :2],
+                image.boxes_xywh_px,
                 image.scores,
                 image.labels + 1.0,
             ]
@@ -81,15 +80,14 @@ def _columns(
         for image in detections
     ]
     rows = np.concatenate([np.zeros((0, 7)), *found])
-    sides = [long_sides(image.boxes_xyxy_px, image_of[image.image_id], input_scale) for image in detections]
-    boxes = np.concatenate([image.boxes_xyxy_px for image in truth])
+    sides = [long_sides(image.boxes_xywh_px, image_of[image.image_id], input_scale) for image in detections]
     return _Columns(
         object_images=np.repeat([image.image_id for image in truth], [len(image.labels) for image in truth]),
         object_labels=np.concatenate([image.labels for image in truth]) + 1,
-        object_boxes_xywh=np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1),
+        object_boxes_xywh=np.concatenate([image.boxes_xywh_px for image in truth]),
         object_sizes={
             "area": np.concatenate([image.area_px for image in truth]),
-            "long_side": np.concatenate([long_sides(image.boxes_xyxy_px, image, input_scale) for image in truth]),
+            "long_side": np.concatenate([long_sides(image.boxes_xywh_px, image, input_scale) for image in truth]),
         },
         iscrowd=np.concatenate([image.iscrowd for image in truth]).astype(np.int64),
         found=rows,

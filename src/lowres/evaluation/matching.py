@@ -130,10 +130,10 @@ def defined_mean(values: np.ndarray) -> float | None:
     return float(defined.mean()) if defined.size else None
 
 
-def long_sides(boxes_xyxy_px: np.ndarray, image: ImageTruth, input_scale: InputScale | None) -> np.ndarray:
+def long_sides(boxes_xywh_px: np.ndarray, image: ImageTruth, input_scale: InputScale | None) -> np.ndarray:
     """Long sides [n] of boxes of this image, in pixels of the model's input (without `input_scale`: as stored)."""
     scale = np.array((1.0, 1.0) if input_scale is None else input_scale(image.width, image.height))
-    return ((boxes_xyxy_px[:, 2:] - boxes_xyxy_px[:, :2]) * scale).max(axis=1, initial=0)
+    return (boxes_xywh_px[:, 2:] * scale).max(axis=1, initial=0)
 
 
 def in_ranges(areas: np.ndarray, sides: np.ndarray, ranges: Sequence[SizeRange]) -> np.ndarray:
@@ -149,16 +149,17 @@ def count_objects(
     """Objects that count (no crowds, size in range), int64 [class, range]."""
     counts = np.zeros((num_classes, len(ranges)), dtype=np.int64)
     for image in truth:
-        inside = in_ranges(image.area_px, long_sides(image.boxes_xyxy_px, image, input_scale), ranges)
+        inside = in_ranges(image.area_px, long_sides(image.boxes_xywh_px, image, input_scale), ranges)
         np.add.at(counts, image.labels, (inside & ~image.iscrowd).T)
     return counts
 
 
-def box_ious(found_xyxy: np.ndarray, objects_xyxy: np.ndarray, iscrowd: np.ndarray) -> np.ndarray:
+def box_ious(found_xywh: np.ndarray, objects_xywh: np.ndarray, iscrowd: np.ndarray) -> np.ndarray:
     """Pycocotools' IoU, float64 [n, m]; with a crowd, intersection over the detection's own area."""
-    if not len(found_xyxy) or not len(objects_xyxy):
-        return np.zeros((len(found_xyxy), len(objects_xyxy)))
-    return np.asarray(mask.iou(_xywh(found_xyxy), _xywh(objects_xyxy), iscrowd.astype(int).tolist()))
+    if not len(found_xywh) or not len(objects_xywh):
+        return np.zeros((len(found_xywh), len(objects_xywh)))
+    found, objects = np.ascontiguousarray(found_xywh), np.ascontiguousarray(objects_xywh)
+    return np.asarray(mask.iou(found, objects, iscrowd.astype(int).tolist()))
 
 
 def _match_image(
@@ -172,11 +173,11 @@ def _match_image(
     if found is None:
         found = ImageDetections(image.image_id, np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=np.int64))
     order = np.argsort(-found.scores, kind="stable")
-    boxes, scores, labels = found.boxes_xyxy_px[order], found.scores[order], found.labels[order]
-    ious = box_ious(boxes, image.boxes_xyxy_px, image.iscrowd)
-    outside = ~in_ranges(_areas(boxes), long_sides(boxes, image, input_scale), ranges)
-    sides = long_sides(image.boxes_xyxy_px, image, input_scale)
-    ignored = ~in_ranges(image.area_px, sides, ranges) | image.iscrowd
+    boxes, scores, labels = found.boxes_xywh_px[order], found.scores[order], found.labels[order]
+    objects = image.boxes_xywh_px
+    ious = box_ious(boxes, objects, image.iscrowd)
+    outside = ~in_ranges(boxes[:, 2:].prod(axis=1), long_sides(boxes, image, input_scale), ranges)
+    ignored = ~in_ranges(image.area_px, long_sides(objects, image, input_scale), ranges) | image.iscrowd
     cells = {}
     for label in sorted({*image.labels.tolist(), *labels.tolist()}):
         rows = np.flatnonzero(labels == label)[:max_detections]
@@ -245,11 +246,3 @@ def _match_greedily(
                 matched[t, d] = True
                 matched_ignored[t, d] = ignored[best]
     return matched, matched_ignored
-
-
-def _areas(boxes_xyxy: np.ndarray) -> np.ndarray:
-    return (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1)
-
-
-def _xywh(boxes_xyxy: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(np.concatenate([boxes_xyxy[:, :2], boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]], axis=1))

@@ -11,6 +11,8 @@ import numpy as np
 
 from lowres.records import ImageDetections, ImageTruth
 
+_SIDES = "sides_wh_px"
+
 
 def save_truth(path: Path, truth: Sequence[ImageTruth]) -> None:
     """Write the truth of a split."""
@@ -23,6 +25,7 @@ def save_truth(path: Path, truth: Sequence[ImageTruth]) -> None:
         labels=_joined([image.labels for image in truth], np.zeros(0, dtype=np.int64)),
         iscrowd=_joined([image.iscrowd for image in truth], np.zeros(0, dtype=bool)),
         area_px=_joined([image.area_px for image in truth], np.zeros(0)),
+        **_stated_sides(truth),
     )
 
 
@@ -32,8 +35,8 @@ def read_truth(path: Path) -> list[ImageTruth]:
     ids, counts, sizes, *columns = _read(path, names)
     parts = [_split(column, counts) for column in columns]
     return [
-        ImageTruth(image_id, width, height, boxes, labels, iscrowd, area)
-        for image_id, (width, height), boxes, labels, iscrowd, area in zip(
+        ImageTruth(image_id, width, height, boxes, labels, iscrowd, area, *sides)
+        for image_id, (width, height), boxes, labels, iscrowd, area, *sides in zip(
             ids.tolist(), sizes.tolist(), *parts, strict=True
         )
     ]
@@ -48,6 +51,7 @@ def save_detections(path: Path, detections: Sequence[ImageDetections]) -> None:
         boxes_xyxy_px=_joined([image.boxes_xyxy_px.reshape(-1, 4) for image in detections], np.zeros((0, 4))),
         scores=_joined([image.scores for image in detections], np.zeros(0)),
         labels=_joined([image.labels for image in detections], np.zeros(0, dtype=np.int64)),
+        **_stated_sides(detections),
     )
 
 
@@ -56,8 +60,8 @@ def read_detections(path: Path) -> list[ImageDetections]:
     ids, counts, *columns = _read(path, ("image_ids", "counts", "boxes_xyxy_px", "scores", "labels"))
     parts = [_split(column, counts) for column in columns]
     return [
-        ImageDetections(image_id, boxes, scores, labels)
-        for image_id, boxes, scores, labels in zip(ids.tolist(), *parts, strict=True)
+        ImageDetections(image_id, boxes, scores, labels, *sides)
+        for image_id, boxes, scores, labels, *sides in zip(ids.tolist(), *parts, strict=True)
     ]
 
 
@@ -66,12 +70,19 @@ def _save(path: Path, **arrays: np.ndarray) -> None:
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
+def _stated_sides(images: Sequence[ImageTruth] | Sequence[ImageDetections]) -> dict[str, np.ndarray]:
+    if all(image.sides_wh_px is None for image in images):
+        return {}
+    return {_SIDES: np.concatenate([image.boxes_xywh_px[:, 2:] for image in images])}
+
+
 def _read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """These arrays, and the sides where they were stated."""
     if not path.is_file():
         raise ValueError(f"{path}: missing; run the evaluate stage again, it writes what can be compared")
     try:
         with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in names]
+            return [file[name] for name in (*names, *({_SIDES} & set(file.files)))]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: damaged ({error}); run the evaluate stage again") from error
 
