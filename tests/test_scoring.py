@@ -77,9 +77,18 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
         (["--results", "a.json"], "--protocol: is missing"),
         (["--json", "a.json"], "--protocol: is missing"),
         (["--engine", "hotcoco"], "--protocol: is missing"),
+        (["--engine", "pycocotools"], "--protocol: is missing"),
+        (["--split", "test"], "--protocol: is missing"),
+        (["--score-threshold", "0"], "--protocol: is missing"),
+        (["--score-scale", "1000"], "--protocol: is missing"),
         (
             ["--protocol", "tt100k", "--annotations", "a.json", "--results", "b.json", "--max-dets", "5"],
-            "--max-dets and --engine: these are for --protocol coco",
+            "--max-dets: only for --protocol coco",
+        ),
+        (["--protocol", "coco", "--split", "test"], "--split: only for --protocol tt100k; leave out with coco"),
+        (
+            ["--protocol", "coco", "--score-threshold", "0.1", "--score-scale", "1"],
+            "--score-scale and --score-threshold: only for --protocol tt100k",
         ),
     ],
 )

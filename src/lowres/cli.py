@@ -28,6 +28,14 @@ app.add_typer(pipeline_app, name="pipeline")
 OUT = Path("outputs")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The experiment.")]
 PARAMS = Path("params.yaml")
+Split = Annotated[str | None, typer.Option(help="First folder of the images' paths; test without it (tt100k).")]
+ScoreScale = Annotated[
+    int | None, typer.Option(help="Highest possible score in the results: 1 or, without it, 1000 (tt100k).")
+]
+ScoreThreshold = Annotated[
+    float | None, typer.Option(help="Lowest score that counts, 0 to 1; 0.04 without it (tt100k).")
+]
+MaxDets = Annotated[int | None, typer.Option(help="Detections that count per class and image; 100 without it (coco).")]
 
 
 def _say_versions(wanted: bool) -> None:
@@ -162,30 +170,28 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="Score a file of results instead of the models: coco or tt100k.")] = "",
     annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
     results: Annotated[Path | None, typer.Option(help="What was detected (with --protocol).")] = None,
-    split: Annotated[str, typer.Option(help="First folder of the images' paths (tt100k).")] = "test",
-    score_scale: Annotated[int, typer.Option(help="Highest possible score in --results, 1 or 1000 (tt100k).")] = 1000,
-    score_threshold: Annotated[float, typer.Option(help="Lowest score that counts, 0 to 1 (tt100k).")] = 0.04,
-    max_dets: Annotated[int, typer.Option(help="Detections that count per class and image (coco).")] = 100,
+    split: Split = None,
+    score_scale: ScoreScale = None,
+    score_threshold: ScoreThreshold = None,
+    max_dets: MaxDets = None,
     engine: Annotated[
-        Literal["pycocotools", "hotcoco"], typer.Option(help="What computes AP; hotcoco is faster (coco).")
-    ] = "pycocotools",
+        Literal["pycocotools", "hotcoco"] | None,
+        typer.Option(help="What computes AP: pycocotools without it, or hotcoco, which is faster (coco)."),
+    ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the numbers here.")] = None,
 ) -> None:
     """Measure accuracy and cost of teacher and student, or score others' results by a protocol."""
-    if protocol or annotations or results or json_out or max_dets != 100 or engine != "pycocotools":
+    given = {
+        "split": split,
+        "score_scale": score_scale,
+        "score_threshold": score_threshold,
+        "max_dets": max_dets,
+        "engine": engine,
+    }
+    if protocol or any(value is not None for value in (annotations, results, json_out, *given.values())):
         from lowres.scoring import score_results
 
-        score_results(
-            protocol,
-            annotations,
-            results,
-            split=split,
-            score_scale=score_scale,
-            score_threshold=score_threshold,
-            max_dets=max_dets,
-            engine=engine,
-            json_out=json_out,
-        )
+        score_results(protocol, annotations, results, given=given, json_out=json_out)
         return
     from lowres.config.params import load_params
 
