@@ -15,8 +15,10 @@ def read_json_object(path: Path, *, holding: str = "an object is expected") -> d
     """A JSON file that holds an object; `holding` ends the message where it does not.
 
     Raises:
-        ValueError: no such file, malformed, or something else than an object.
+        ValueError: no such file, a folder, malformed, or something else than an object.
     """
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; name the annotation file in it")
     if not path.is_file():
         raise ValueError(f"{path}: no such annotation file; check the path")
     try:

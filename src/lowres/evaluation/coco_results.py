@@ -1,6 +1,5 @@
 """COCO's result file: a list of {"image_id", "category_id", "bbox": [x, y, width, height], "score"}."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lowres.evaluation.json_files import read_json
 from lowres.records import ImageDetections
 
 _KEYS = "image_id, category_id, bbox and score"
@@ -30,12 +30,7 @@ def read_coco_results(path: Path, *, labels: Mapping[int, int], image_ids: Colle
     that is not in the annotations, a box that is not four finite numbers or has a negative side, and a score outside
     [0, 1]. Widths and heights stay as the file has them.
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; check the path")
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: malformed JSON ({error}); was the file cut off?") from error
+    document = read_json(path)
     if not isinstance(document, list):
         raise ValueError(f"{path}: holds a JSON {type(document).__name__}; COCO results are a list with {_KEYS} each")
     known = frozenset(image_ids)

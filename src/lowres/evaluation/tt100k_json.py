@@ -4,13 +4,13 @@ Everything that is wrong is a `ValueError` that names file, image and field: a n
 like a result.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
+from lowres.evaluation.json_files import read_json
 from lowres.evaluation.tt100k_records import LARGEST_COORDINATE_PX
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -22,8 +22,6 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises `ValueError` for a missing file, malformed JSON, a key that occurs twice in one object (an image, for
     example), and another layout.
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; check the path")
     repeated: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -33,10 +31,7 @@ def read_document(path: Path) -> dict[str, Any]:
             repeated.append(next(key for key in keys if keys.count(key) > 1))
         return entry
 
-    try:
-        document = json.loads(path.read_bytes(), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: malformed JSON ({error}); was the file cut off?") from error
+    document = read_json(path, object_of_pairs=unique)
     if repeated:
         raise ValueError(f"{path}: the key {repeated[0]!r} occurs twice in one object; keep one of the two")
     if not isinstance(document, dict) or not isinstance(document.get("imgs"), dict):
