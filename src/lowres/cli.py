@@ -303,18 +303,44 @@ def benchmark(
 
 @app.command()
 def compare(
-    a: Annotated[Path, typer.Argument(help="An evaluation output: outputs/evaluation of a run.")],
+    a: Annotated[Path, typer.Argument(help="An evaluation output, outputs/evaluation of a run, or a file of results.")],
     b: Annotated[Path, typer.Argument(help="Another one over the same images.")],
-    row: Annotated[str, typer.Option(help="The model that is compared: its key in details.json.")] = "student",
-    row_b: Annotated[str, typer.Option(help="Another row in B; the same without it.")] = "",
+    row: Annotated[
+        str | None, typer.Option(help="The model that is compared: its key in details.json, or student without it.")
+    ] = None,
+    row_b: Annotated[str | None, typer.Option(help="Another row in B; the same without it.")] = None,
+    protocol: Annotated[str, typer.Option(help="Compare two files of results: coco or tt100k.")] = "",
+    annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
+    split: Split = None,
+    score_scale: ScoreScale = None,
+    score_threshold: ScoreThreshold = None,
+    max_dets: MaxDets = None,
     resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap over images.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
-    """Say whether B is better than A: difference of AP or top-1, and its 95 % interval over images."""
-    from lowres.comparing import compare_results
+    """Say whether B is better than A: difference of AP, top-1 or F1, and its 95 % interval over images."""
     from lowres.stages.outputs import write_json
 
+    given = {
+        "split": split,
+        "score_scale": score_scale,
+        "score_threshold": score_threshold,
+        "max_dets": max_dets,
+    }
+    if protocol or any(value is not None for value in (annotations, *given.values())):
+        from lowres.comparing_files import compare_files
+
+        if row or row_b:
+            raise ValueError("--row and --row-b: these are for evaluation outputs; files of results have no rows")
+        files = compare_files(protocol, a, b, annotations, given=given, resamples=resamples, seed=seed)
+        print(files.as_text())
+        if out is not None:
+            write_json(out, files.as_dict())
+        return
+    from lowres.comparing import compare_results
+
+    row = row or "student"
     found = compare_results(a, b, row_a=row, row_b=row_b or row, resamples=resamples, seed=seed)
     print(f"A: {found.a.title}, {found.a.folder}\nB: {found.b.title}, {found.b.folder}\n{found.verdict}")
     print(f"B is above A in {100 * found.share_b_better:.1f} % of {found.resamples:,} resamples.")

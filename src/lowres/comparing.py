@@ -1,8 +1,4 @@
-"""What `lowres compare` does: two evaluation outputs over the same images, and whether one is better.
-
-A paired bootstrap: both results meet the same resamples of images, so that what makes an image hard for both takes no
-part in their difference. It says how much the difference depends on the images, not on the seeds of two trainings.
-"""
+"""What `lowres compare` does with two evaluation outputs over the same images: is one better?"""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lowres.evaluation.ap_resampling import ApStatistic
-from lowres.evaluation.bootstrap import Statistic, centred, percentile_interval, resampled, value_of
+from lowres.evaluation.bootstrap import Statistic
 from lowres.evaluation.class_resampling import ClassStatistic
 from lowres.evaluation.classification import evaluate_classes
 from lowres.evaluation.coco import match_detections
+from lowres.evaluation.paired import paired_differences
 from lowres.evaluation.saved import read_detections, read_truth
 from lowres.stages.outputs import read_json
 
@@ -80,37 +77,31 @@ def compare_results(
     _require_same(first, second)
     metric, make = _TASKS[first.details["task"]]
     one, other, num_images = make(first, second)
-
-    def both(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"a": one(weights)[metric], "b": other(weights)[metric]}
-
-    values = value_of(both, num_images=num_images)
-    if values["a"] is None or values["b"] is None:
+    sampling = {"level": level, "resamples": resamples, "seed": seed}
+    found = paired_differences(one, other, names=(metric,), num_images=num_images, **sampling)[metric]
+    if found is None:
         raise ValueError(f"{a}: the images have no object, so there is no {_NAMES[metric]} to compare")
-    drawn = resampled(both, num_images=num_images, resamples=resamples, seed=seed)
-    difference = values["b"] - values["a"]
-    differences = centred(drawn["b"] - drawn["a"], at=difference)
-    interval = percentile_interval(differences, level=level)
-    assert interval is not None
-    sides = (Side(str(a), row_a, first.title, values["a"]), Side(str(b), row_b, second.title, values["b"]))
-    defined = differences[~np.isnan(differences)]
     return Comparison(
         metric=metric,
         split=first.details["split"],
         num_images=num_images,
-        a=sides[0],
-        b=sides[1],
-        difference=difference,
-        interval=interval,
+        a=Side(str(a), row_a, first.title, found.a),
+        b=Side(str(b), row_b, second.title, found.b),
+        difference=found.difference,
+        interval=found.interval,
         level=level,
-        share_b_better=float((defined > 0).mean()),
+        share_b_better=found.share_b_better,
         resamples=resamples,
         seed=seed,
-        verdict=_verdict(_NAMES[metric], *sides, interval, level, num_images),
+        verdict=found.verdict(_NAMES[metric]),
     )
 
 
 def _read(folder: Path, row: str) -> _Result:
+    if folder.is_file():
+        raise ValueError(
+            f"{folder}: is a file; two files of results are compared with --protocol coco or tt100k and --annotations"
+        )
     details = read_json(folder / "details.json")
     rows = {entry["key"]: entry for entry in details["rows"]}
     if row not in rows:
@@ -187,18 +178,3 @@ _TASKS: dict[str, tuple[str, Callable[[_Result, _Result], tuple[Statistic, Stati
     "classification": ("top1", _classification),
 }
 _NAMES = {"ap": "AP", "top1": "top-1"}
-
-
-def _verdict(name: str, a: Side, b: Side, interval: tuple[float, float], level: float, num_images: int) -> str:
-    low, high = interval
-    if low == high == b.value - a.value == 0:
-        return f"No difference at all: {name} {a.value:.3f} for both, in every resample of {num_images:,} images."
-    told = (
-        f"{name} {b.value:.3f} against {a.value:.3f}, {b.value - a.value:+.3f} "
-        f"({100 * level:g} % interval {low:+.3f} to {high:+.3f}, {num_images:,} images)"
-    )
-    if low > 0:
-        return f"B is better: {told}."
-    if high < 0:
-        return f"B is worse: {told}."
-    return f"No clear difference: B has {told}, and the interval holds 0."

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from lowres.data.coco_instances import CocoInstances, truth_of
-from lowres.evaluation.coco_results import read_coco_results
+from lowres.evaluation.coco_results import CocoResults, read_coco_results
 from lowres.evaluation.coco_scoring import ScoredCoco, score_coco
 from lowres.evaluation.tt100k_scoring import Scored, score_files
 from lowres.protocol_options import CocoOptions, options_of, required
+from lowres.records import ImageTruth
 from lowres.stages.outputs import write_json
 
 
@@ -37,9 +38,15 @@ def score_results(
 
 
 def _coco(annotations: Path, results: Path, options: CocoOptions) -> ScoredCoco:
+    truth, names, (found,) = read_coco(annotations, results)
+    return score_coco(truth, found, class_names=names, max_detections=options.max_dets, engine=options.engine)
+
+
+def read_coco(annotations: Path, *results: Path) -> tuple[list[ImageTruth], list[str], list[CocoResults]]:
+    """The truth of a file of instances, its class names, and files of results for it."""
     instances = CocoInstances(annotations)
     truth = truth_of(instances)
     labels = {category.id: label for label, category in enumerate(instances.categories)}
-    found = read_coco_results(results, labels=labels, image_ids=[image.image_id for image in truth])
-    names = [category.name for category in instances.categories]
-    return score_coco(truth, found, class_names=names, max_detections=options.max_dets, engine=options.engine)
+    ids = [image.image_id for image in truth]
+    found = [read_coco_results(path, labels=labels, image_ids=ids) for path in results]
+    return truth, [category.name for category in instances.categories], found

@@ -58,9 +58,13 @@ def test_an_interval_stays_within_0_and_1_and_undefined_values_have_none():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"num_images": 0}, "no images"), ({"num_images": 3, "resamples": 0}, "resamples: 0 is under 1")],
+    [
+        ({"num_images": 0}, "no images"),
+        ({"num_images": 3, "resamples": 0}, "resamples: 0 is under 1"),
+        ({"num_images": 3, "seed": -1}, "seed: -1 is negative; use 0 or more"),
+    ],
 )
-def test_nothing_to_draw_is_refused(options, message):
+def test_what_cannot_be_drawn_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         resampled(mean_hit, **options)
 

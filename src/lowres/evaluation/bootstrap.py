@@ -22,13 +22,15 @@ def resampled(
 ) -> dict[str, np.ndarray]:
     """Values [resamples] of each name over images drawn with replacement; the same for a same seed.
 
-    `block` resamples are computed at once and change no value. Raises `ValueError` for no images and fewer than one
-    resample.
+    `block` resamples are computed at once and change no value. Raises `ValueError` for no images, fewer than one
+    resample, and a negative seed.
     """
     if num_images < 1:
         raise ValueError("bootstrap: there are no images to draw from")
     if resamples < 1:
         raise ValueError(f"resamples: {resamples} is under 1; use some hundreds")
+    if seed < 0:
+        raise ValueError(f"seed: {seed} is negative; use 0 or more")
     rng = np.random.default_rng(seed)
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, resamples, block):

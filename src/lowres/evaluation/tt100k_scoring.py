@@ -76,7 +76,7 @@ def score_files(
     Raises `ValueError` for malformed files and for results of an image that is not in the annotations.
     """
     known = read_annotations(annotations, split=split)
-    found = _of_split(read_results(results, score_scale=score_scale), known, results)
+    found = results_of_split(results, known, score_scale=score_scale)
     unknown: dict[str, int] = {}
     for image in found.scored:
         for category in image.categories:
@@ -94,12 +94,16 @@ def score_files(
 
 
 @dataclass(frozen=True)
-class _OfSplit:
+class OfSplit:
+    """Results of the images of a split, and how many images of other splits the file has."""
+
     scored: list[SignDetections]
     others: int
 
 
-def _of_split(detections: list[SignDetections], known: Annotations, results: Path) -> _OfSplit:
+def results_of_split(results: Path, known: Annotations, *, score_scale: int) -> OfSplit:
+    """Read a file of results; errors as in `score_files`."""
+    detections = read_results(results, score_scale=score_scale)
     ids = {image.image_id for image in known.truth}
     strange = [image.image_id for image in detections if image.image_id not in ids | known.other_image_ids]
     if strange:
@@ -108,7 +112,7 @@ def _of_split(detections: list[SignDetections], known: Annotations, results: Pat
             f"{strange[0]!r}; give the annotations that the results were made for, or drop these images"
         )
     scored = [image for image in detections if image.image_id in ids]
-    return _OfSplit(scored, len(detections) - len(scored))
+    return OfSplit(scored, len(detections) - len(scored))
 
 
 def _header(title: str) -> str:

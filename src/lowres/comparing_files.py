@@ -1,0 +1,112 @@
+"""What `lowres compare --protocol` does: two files of results against one file of annotations, and is one better?"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lowres.evaluation.ap_resampling import ApStatistic
+from lowres.evaluation.bootstrap import Statistic
+from lowres.evaluation.coco import match_detections
+from lowres.evaluation.paired import Difference, paired_differences
+from lowres.evaluation.tt100k import count_per_image
+from lowres.evaluation.tt100k_annotations import read_annotations
+from lowres.evaluation.tt100k_resampling import SignStatistic
+from lowres.evaluation.tt100k_scoring import results_of_split
+from lowres.protocol_options import CocoOptions, Tt100kOptions, options_of, required
+from lowres.scoring import read_coco
+
+_TITLES = {"ap": "AP", "f1": "F1", "accuracy": "accuracy", "recall": "recall"}
+
+
+@dataclass(frozen=True)
+class FileComparison:
+    """B minus A of a protocol's headline numbers: AP of COCO; F1, accuracy and recall of all sizes of TT100K."""
+
+    protocol: str
+    options: dict[str, Any]
+    annotations: str
+    a: str
+    b: str
+    differences: dict[str, Difference]
+    resamples: int
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, ready for JSON."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """The files, then for each number a verdict."""
+        lines = [f"A: {self.a}", f"B: {self.b}"]
+        for name, found in self.differences.items():
+            share = f"B is above A in {100 * found.share_b_better:.1f} % of {self.resamples:,} resamples."
+            lines.append(f"{found.verdict(_TITLES[name])} {share}")
+        return "\n".join(lines)
+
+
+def compare_files(
+    protocol: str,
+    a: Path,
+    b: Path,
+    annotations: Path | None,
+    *,
+    given: dict[str, Any],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> FileComparison:
+    """Images without results count as images without detections, in both files alike.
+
+    `given` are options of the protocols by name, None where one was not given. Raises `ValueError` for options that do
+    not go together, files that cannot be scored, images without an object, and what `bootstrap` refuses.
+    """
+    options = options_of(protocol, given, otherwise="without it, A and B are folders of the evaluate stage")
+    truth = required(annotations, "--annotations", protocol=protocol)
+    statistics = _coco(truth, a, b, options) if isinstance(options, CocoOptions) else _tt100k(truth, a, b, options)
+    one, other, names, num_images = statistics
+    differences = paired_differences(
+        one, other, names=tuple(names.values()), num_images=num_images, resamples=resamples, seed=seed
+    )
+    defined = {short: found for short, name in names.items() if (found := differences[name]) is not None}
+    if not defined:
+        raise ValueError(f"{truth}: the images have no object, so there is nothing to compare")
+    return FileComparison(
+        protocol=protocol,
+        options=vars(options),
+        annotations=str(truth),
+        a=str(a),
+        b=str(b),
+        differences=defined,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+_Statistics = tuple[Statistic, Statistic, dict[str, str], int]  # of A and B, {short name: the statistic's}, images
+
+
+def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Statistics:
+    truth, names, found = read_coco(annotations, a, b)
+    one, other = (
+        ApStatistic(
+            match_detections(truth, results.detections, class_names=names, max_detections=options.max_dets),
+            areas=("all",),
+        )
+        for results in found
+    )
+    return one, other, {"ap": "ap"}, len(truth)
+
+
+def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Statistics:
+    known = read_annotations(annotations, split=options.split)
+    one, other = (
+        SignStatistic(
+            count_per_image(
+                known.truth,
+                results_of_split(path, known, score_scale=options.score_scale).scored,
+                score_threshold=options.score_threshold,
+            )
+        )
+        for path in (a, b)
+    )
+    names = {metric: f"long_side/all/{metric}" for metric in ("f1", "accuracy", "recall")}
+    return one, other, names, len(known.truth)
