@@ -110,6 +110,16 @@ def test_options_of_the_protocol_are_used(tt100k):
     assert (nothing["recall"].a, nothing["recall"].b) == (0.0, 0.0)
 
 
+def test_what_may_be_percentages_is_said_aloud(tt100k, tmp_path):
+    document = (tt100k / "b.json").read_text().replace('"score": 800', '"score": 80')
+    (tmp_path / "b.json").write_text(document)
+    found = compare_files(
+        "tt100k", tt100k / "a.json", tmp_path / "b.json", tt100k / "truth.json", given={}, resamples=9
+    )
+    assert "B: WARNING: no score is over 100" in found.as_text()
+    assert "A: WARNING" not in found.as_text()
+
+
 def test_the_command_prints_a_line_for_each_number_and_writes_json(tt100k, tmp_path):
     files = [tt100k / "a.json", tt100k / "b.json", "--annotations", tt100k / "truth.json"]
     done = run(*files, "--protocol", "tt100k", "--resamples", 50, "--json", tmp_path / "out.json")

@@ -11,7 +11,7 @@ from lowres.evaluation.paired import Difference, paired_differences
 from lowres.evaluation.tt100k import count_per_image
 from lowres.evaluation.tt100k_annotations import read_annotations
 from lowres.evaluation.tt100k_resampling import SignStatistic
-from lowres.evaluation.tt100k_scoring import results_of_split
+from lowres.evaluation.tt100k_scoring import results_of_split, scale_warning
 from lowres.protocol_options import CocoOptions, Tt100kOptions, options_of, required
 from lowres.scoring import read_coco
 
@@ -28,6 +28,7 @@ class FileComparison:
     a: str
     b: str
     differences: dict[str, Difference]
+    warnings: list[str]
     resamples: int
     seed: int
 
@@ -37,7 +38,7 @@ class FileComparison:
 
     def as_text(self) -> str:
         """The files, then for each number a verdict."""
-        lines = [f"A: {self.a}", f"B: {self.b}"]
+        lines = [f"A: {self.a}", f"B: {self.b}", *self.warnings]
         for name, found in self.differences.items():
             share = f"B is above A in {100 * found.share_b_better:.1f} % of {self.resamples:,} resamples."
             lines.append(f"{found.verdict(_TITLES[name])} {share}")
@@ -61,12 +62,16 @@ def compare_files(
     """
     options = options_of(protocol, given, otherwise="without it, A and B are folders of the evaluate stage")
     truth = required(annotations, "--annotations", protocol=protocol)
-    statistics = _coco(truth, a, b, options) if isinstance(options, CocoOptions) else _tt100k(truth, a, b, options)
-    one, other, names, num_images = statistics
+    read = _coco(truth, a, b, options) if isinstance(options, CocoOptions) else _tt100k(truth, a, b, options)
     differences = paired_differences(
-        one, other, names=tuple(names.values()), num_images=num_images, resamples=resamples, seed=seed
+        read.one,
+        read.other,
+        names=tuple(read.names.values()),
+        num_images=read.num_images,
+        resamples=resamples,
+        seed=seed,
     )
-    defined = {short: found for short, name in names.items() if (found := differences[name]) is not None}
+    defined = {short: found for short, name in read.names.items() if (found := differences[name]) is not None}
     if not defined:
         raise ValueError(f"{truth}: the images have no object, so there is nothing to compare")
     return FileComparison(
@@ -76,15 +81,22 @@ def compare_files(
         a=str(a),
         b=str(b),
         differences=defined,
+        warnings=read.warnings,
         resamples=resamples,
         seed=seed,
     )
 
 
-_Statistics = tuple[Statistic, Statistic, dict[str, str], int]  # of A and B, {short name: the statistic's}, images
+@dataclass(frozen=True)
+class _Read:
+    one: Statistic
+    other: Statistic
+    names: dict[str, str]  # {short name: that of the statistics}
+    num_images: int
+    warnings: list[str]
 
 
-def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Statistics:
+def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Read:
     truth, names, found = read_coco(annotations, a, b)
     one, other = (
         ApStatistic(
@@ -93,20 +105,20 @@ def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Statist
         )
         for results in found
     )
-    return one, other, {"ap": "ap"}, len(truth)
+    return _Read(one, other, {"ap": "ap"}, len(truth), [])
 
 
-def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Statistics:
+def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Read:
     known = read_annotations(annotations, split=options.split)
+    found = [results_of_split(path, known, score_scale=options.score_scale) for path in (a, b)]
     one, other = (
-        SignStatistic(
-            count_per_image(
-                known.truth,
-                results_of_split(path, known, score_scale=options.score_scale).scored,
-                score_threshold=options.score_threshold,
-            )
-        )
-        for path in (a, b)
+        SignStatistic(count_per_image(known.truth, results.scored, score_threshold=options.score_threshold))
+        for results in found
     )
+    warnings = [
+        f"{side}: {line}"
+        for side, results in zip("AB", found, strict=True)
+        for line in scale_warning(options.score_scale, results.highest_score)
+    ]
     names = {metric: f"long_side/all/{metric}" for metric in ("f1", "accuracy", "recall")}
-    return one, other, names, len(known.truth)
+    return _Read(one, other, names, len(known.truth), warnings)

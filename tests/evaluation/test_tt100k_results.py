@@ -38,6 +38,15 @@ def test_the_official_layout_is_read_with_scores_over_their_scale(read):
     assert (second.image_id, second.categories, second.boxes_xyxy_px.shape) == ("10", (), (0, 4))
 
 
+def test_percentages_are_read_over_100(read):
+    assert read(results(sign(score=25)), score_scale=100)[0].scores.tolist() == [0.25]
+
+
+def test_scores_of_0_alone_are_the_same_on_every_scale(read):
+    for score_scale in (1, 100, 1000):
+        assert read(results(sign(score=0)), score_scale=score_scale)[0].scores.tolist() == [0.0]
+
+
 def test_a_scale_of_1_leaves_scores_alone(read):
     assert read(results(sign(score=0.25)), score_scale=1)[0].scores.tolist() == [0.25]
 
@@ -99,8 +108,8 @@ def test_a_score_over_1_is_refused_on_a_scale_of_1(read):
 
 
 def test_other_scales_are_refused(read, tmp_path):
-    with pytest.raises(ValueError, match="score scale: 100 is not known"):
-        read(results(sign()), score_scale=100)
+    with pytest.raises(ValueError, match=r"score scale: 10 is not known; scores go to 1, 100 or, .* 1000"):
+        read(results(sign()), score_scale=10)
     with pytest.raises(ValueError, match="score scale: 0 is not known"):
         write_results(tmp_path / "out.json", [], score_scale=0)
 

@@ -53,6 +53,25 @@ def test_the_threshold_is_from_0_to_1_whatever_the_scale_of_the_file(files):
         assert scored.metrics.by_long_side["all"].recall == recall
 
 
+def test_the_table_says_how_scores_are_read(files):
+    text = score_files(*files(one=[sign(score=900)]), **OPTIONS).as_text()
+    assert "read as scores up to 1000 (--score-scale), kept from 40 on; the highest is 900" in text
+    assert "WARNING" not in text
+    nothing = score_files(*files(one=[]), **OPTIONS)
+    assert "the highest is -" in nothing.as_text()
+    assert "WARNING" not in nothing.as_text()
+
+
+def test_what_may_be_percentages_is_scored_and_said_aloud(files):
+    paths = files(one=[sign(score=100)], two=[sign(score=30)])
+    scored = score_files(*paths, **OPTIONS)
+    assert scored.metrics.by_long_side["all"].recall == 0.5
+    assert "WARNING: no score is over 100. If these are percentages" in scored.as_text()
+    percentages = score_files(*paths, **OPTIONS | {"score_scale": 100})
+    assert percentages.metrics.by_long_side["all"].recall == 1.0
+    assert "WARNING" not in percentages.as_text()
+
+
 def test_results_of_an_unknown_image_are_refused(files):
     with pytest.raises(ValueError, match=r"results.json: 1 of 2 images are not in the annotations, the first 'four'"):
         score_files(*files(one=[], four=[]), **OPTIONS)

@@ -47,7 +47,10 @@ def read_coco_results(path: Path, *, labels: Mapping[int, int], image_ids: Colle
         if min(box[2:]) < 0:
             raise ValueError(f"{where}.bbox is {entry['bbox']!r:.60}; width and height cannot be negative")
         if not 0 <= score <= 1:
-            raise ValueError(f"{where}.score is {entry.get('score')!r:.60}; it must be a number from 0 to 1")
+            raise ValueError(
+                f"{where}.score is {entry.get('score')!r:.60}; it must be a number from 0 to 1: divide all scores by "
+                "the highest possible one, AP depends on their order only"
+            )
         if category_id not in labels:
             unknown[category_id] += 1
         else:

@@ -1,6 +1,6 @@
 """The official result file of TT100K: {"imgs": {id: {"objects": [{"category", "bbox": {"xmin", ...}, "score"}]}}}.
 
-Scores in it go to 1 or to 1000, and nothing in the file says which: the caller does. Ours are in [0, 1].
+Scores in it go to 1, 100 or 1000, and nothing in the file says which: the caller does. Ours are in [0, 1].
 """
 
 import json
@@ -13,14 +13,15 @@ import numpy as np
 from lowres.evaluation.tt100k_json import SIDES, as_boxes, box_of, category_of, is_number, objects_of, read_document
 from lowres.evaluation.tt100k_records import SignDetections
 
-SCORE_SCALES = (1, 1000)  # a detector's own, and that of the official evaluator
+SCORE_SCALES = (1, 100, 1000)  # a detector's own, percentages, and that of the official evaluator
 
 
 def read_results(path: Path, *, score_scale: int) -> list[SignDetections]:
-    """Detections of each image in the file, in its order; a score is divided by `score_scale` (1 or 1000).
+    """Detections of each image in the file, in its order; a score is divided by `score_scale` (1, 100 or 1000).
 
     Raises `ValueError`, naming file, image and field, for what `tt100k_json` refuses, a missing score, a score outside
-    the scale, and a scale of 1000 where no score is over 1.
+    the scale, and a scale of 100 or 1000 where no score is over 1 and some are over 0: the official threshold, 40 of
+    1000, would leave none of them, so what is refused has no number to lose.
     """
     _check_scale(score_scale)
     detections = [
@@ -28,10 +29,10 @@ def read_results(path: Path, *, score_scale: int) -> list[SignDetections]:
         for image_id, entry in read_document(path)["imgs"].items()
     ]
     highest = max((float(image.scores.max()) for image in detections if len(image.scores)), default=1.0)
-    if score_scale > 1 and highest * score_scale <= 1:
+    if score_scale > 1 and 0 < highest * score_scale <= 1:
         raise ValueError(
             f"{path}: no score is over {highest * score_scale:g}, on a scale of {score_scale}; "
-            "the file seems to have scores from 0 to 1: read it with a score scale of 1"
+            "the file seems to have scores from 0 to 1: read it with a score scale of 1 (--score-scale 1)"
         )
     return detections
 
@@ -74,7 +75,8 @@ def _detections(image_id: str, entry: object, score_scale: int, where: str) -> S
         score = item.get("score")
         if not is_number(score) or not 0 <= score <= score_scale:
             raise ValueError(
-                f"{place}.score is {score!r:.60}; it must be a number from 0 to the score scale, {score_scale}"
+                f"{place}.score is {score!r:.60}; it must be a number from 0 to the score scale, {score_scale}: "
+                "--score-scale is the highest possible score in the file"
             )
         scores.append(score / score_scale)
     return SignDetections(image_id, as_boxes(boxes), tuple(categories), np.array(scores, dtype=np.float64))
@@ -82,4 +84,4 @@ def _detections(image_id: str, entry: object, score_scale: int, where: str) -> S
 
 def _check_scale(score_scale: int) -> None:
     if score_scale not in SCORE_SCALES:
-        raise ValueError(f"score scale: {score_scale} is not known; scores go to 1 or, in official files, to 1000")
+        raise ValueError(f"score scale: {score_scale} is not known; scores go to 1, 100 or, in official files, 1000")

@@ -21,6 +21,7 @@ class Scored:
 
     split: str
     score_scale: int
+    highest_score: float | None  # in the file, on its scale; None without detections
     metrics: Tt100kMetrics
     intervals: Intervals  # 95 %, over images
     images_without_results: int  # of the split; they count, as images without detections
@@ -35,12 +36,16 @@ class Scored:
     def as_text(self) -> str:
         """A table for people: a line for each size, then for each class with objects or detections."""
         metrics = self.metrics
+        lowest = metrics.score_threshold * self.score_scale
+        highest = "-" if self.highest_score is None else f"{self.highest_score:g}"
         rows = {name: scores["long_side"]["all"] for name, scores in metrics.per_class.items()}
         lines = [
             f"TT100K, split {self.split}: {metrics.num_images:,} images, {len(rows)} classes",
             f"{metrics.num_detections:,} detections of them; kept at a score of {metrics.score_threshold} or more",
+            f"read as scores up to {self.score_scale} (--score-scale), kept from {lowest:g} on; the highest is {highest}",
             f"a match has IoU over {metrics.iou_threshold}",
         ]
+        lines += scale_warning(self.score_scale, self.highest_score)
         for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area)):
             lines += ["", f"{_header(_TITLES[measure])}   95 % interval of F1"]
             for size in SIZE_NAMES:
@@ -85,6 +90,7 @@ def score_files(
     return Scored(
         split=split,
         score_scale=score_scale,
+        highest_score=found.highest_score,
         metrics=evaluate_tt100k(known.truth, found.scored, score_threshold=score_threshold),
         intervals=sign_intervals(count_per_image(known.truth, found.scored, score_threshold=score_threshold)),
         images_without_results=len(known.truth) - len(found.scored),
@@ -93,12 +99,20 @@ def score_files(
     )
 
 
+def scale_warning(score_scale: int, highest_score: float | None) -> list[str]:
+    """A line, where no score is over 100 and they could go to 1000: rare, but nothing that proves a mistake."""
+    if score_scale != 1000 or highest_score is None or not 0 < highest_score <= 100:
+        return []
+    return ["WARNING: no score is over 100. If these are percentages, the numbers are wrong: give --score-scale 100"]
+
+
 @dataclass(frozen=True)
 class OfSplit:
-    """Results of the images of a split, and how many images of other splits the file has."""
+    """Results of the images of a split, how many images of other splits the file has, and its highest score."""
 
     scored: list[SignDetections]
     others: int
+    highest_score: float | None  # on the scale of the file
 
 
 def results_of_split(results: Path, known: Annotations, *, score_scale: int) -> OfSplit:
@@ -112,7 +126,8 @@ def results_of_split(results: Path, known: Annotations, *, score_scale: int) -> 
             f"{strange[0]!r}; give the annotations that the results were made for, or drop these images"
         )
     scored = [image for image in detections if image.image_id in ids]
-    return OfSplit(scored, len(detections) - len(scored))
+    highest = max((float(image.scores.max()) for image in detections if len(image.scores)), default=None)
+    return OfSplit(scored, len(detections) - len(scored), None if highest is None else highest * score_scale)
 
 
 def _header(title: str) -> str:
