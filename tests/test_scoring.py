@@ -79,6 +79,7 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
         (["--engine", "hotcoco"], "--protocol: is missing"),
         (["--engine", "pycocotools"], "--protocol: is missing"),
         (["--split", "test"], "--protocol: is missing"),
+        (["--row", "teacher"], "--protocol: is missing"),
         (["--score-threshold", "0"], "--protocol: is missing"),
         (["--score-scale", "1000"], "--protocol: is missing"),
         (

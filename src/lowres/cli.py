@@ -169,7 +169,10 @@ def evaluate(
     params: ParamsFile = PARAMS,
     protocol: Annotated[str, typer.Option(help="Score a file of results instead of the models: coco or tt100k.")] = "",
     annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
-    results: Annotated[Path | None, typer.Option(help="What was detected (with --protocol).")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="What was detected: a file; for tt100k also outputs/evaluation of a run.")
+    ] = None,
+    row: Annotated[str | None, typer.Option(help="Its model there: its key in details.json, or student.")] = None,
     split: Split = None,
     score_scale: ScoreScale = None,
     score_threshold: ScoreThreshold = None,
@@ -187,6 +190,7 @@ def evaluate(
         "score_threshold": score_threshold,
         "max_dets": max_dets,
         "engine": engine,
+        "row": row,
     }
     if protocol or any(value is not None for value in (annotations, results, json_out, *given.values())):
         from lowres.scoring import score_results

@@ -11,7 +11,7 @@ from lowres.evaluation.paired import Difference, paired_differences
 from lowres.evaluation.tt100k import count_per_image
 from lowres.evaluation.tt100k_annotations import read_annotations
 from lowres.evaluation.tt100k_resampling import SignStatistic
-from lowres.evaluation.tt100k_scoring import results_of_split, scale_warning
+from lowres.evaluation.tt100k_scoring import DEFAULT_SCALE, results_of_split, scale_warning
 from lowres.protocol_options import CocoOptions, Tt100kOptions, options_of, required
 from lowres.scoring import read_coco
 
@@ -110,7 +110,8 @@ def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Read:
 
 def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Read:
     known = read_annotations(annotations, split=options.split)
-    found = [results_of_split(path, known, score_scale=options.score_scale) for path in (a, b)]
+    scale = DEFAULT_SCALE if options.score_scale is None else options.score_scale
+    found = [results_of_split(path, known, score_scale=scale) for path in (a, b)]
     one, other = (
         SignStatistic(count_per_image(known.truth, results.scored, score_threshold=options.score_threshold))
         for results in found
@@ -118,7 +119,7 @@ def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Rea
     warnings = [
         f"{side}: {line}"
         for side, results in zip("AB", found, strict=True)
-        for line in scale_warning(options.score_scale, results.highest_score)
+        for line in scale_warning(scale, results.highest_score)
     ]
     names = {metric: f"long_side/all/{metric}" for metric in ("f1", "accuracy", "recall")}
     return _Read(one, other, names, len(known.truth), warnings)

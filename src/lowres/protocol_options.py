@@ -18,11 +18,14 @@ class CocoOptions:
 
 @dataclass(frozen=True)
 class Tt100kOptions:
-    """First folder of the images' paths, highest possible score in the file, lowest score that counts (0 to 1)."""
+    """First folder of the images' paths, lowest score that counts (0 to 1), highest possible score in a file (None:
+    1000), and the model in an evaluation output (None: student).
+    """
 
     split: str = "test"
-    score_scale: int = 1000
     score_threshold: float = SCORE_THRESHOLD
+    score_scale: int | None = None
+    row: str | None = None
 
 
 PROTOCOLS: dict[str, type[CocoOptions] | type[Tt100kOptions]] = {"coco": CocoOptions, "tt100k": Tt100kOptions}

@@ -1,8 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
+from lowres.evaluation.saved import save_detections
 from lowres.evaluation.tt100k_scoring import score_files
+from lowres.records import ImageDetections
 
 BOX = {"xmin": 0, "ymin": 0, "xmax": 20, "ymax": 20}
 OPTIONS = {"split": "test", "score_scale": 1000, "score_threshold": 0.04}
@@ -55,7 +58,7 @@ def test_the_threshold_is_from_0_to_1_whatever_the_scale_of_the_file(files):
 
 def test_the_table_says_how_scores_are_read(files):
     text = score_files(*files(one=[sign(score=900)]), **OPTIONS).as_text()
-    assert "read as scores up to 1000 (--score-scale), kept from 40 on; the highest is 900" in text
+    assert "scores go to 1000 (--score-scale), kept from 40 on; the highest is 900" in text
     assert "WARNING" not in text
     nothing = score_files(*files(one=[]), **OPTIONS)
     assert "the highest is -" in nothing.as_text()
@@ -70,6 +73,57 @@ def test_what_may_be_percentages_is_scored_and_said_aloud(files):
     percentages = score_files(*paths, **OPTIONS | {"score_scale": 100})
     assert percentages.metrics.by_long_side["all"].recall == 1.0
     assert "WARNING" not in percentages.as_text()
+
+
+@pytest.fixture
+def output(tmp_path):
+    """An output of the evaluate stage: its student finds the sign of image 1, and its teacher those of both."""
+    folder = tmp_path / "evaluation"
+    found = [
+        ImageDetections(number, np.array([[0.0, 0.0, 20.0, 20.0]]), np.array([0.9]), np.array([1])) for number in (1, 2)
+    ]
+    save_detections(folder / "detections/student.npz", found[:1])
+    save_detections(folder / "detections/teacher.npz", found)
+    details = {"task": "detection", "class_names": ["w1", "pl40"], "rows": [{"key": "teacher"}, {"key": "student"}]}
+    (folder / "details.json").write_text(json.dumps(details))
+    images = {str(number): {"path": f"test/{number}.jpg", "objects": [sign()]} for number in (1, 2)}
+    (tmp_path / "annotations.json").write_text(json.dumps({"types": ["pl40", "w1"], "imgs": images}))
+    return tmp_path / "annotations.json", folder
+
+
+def test_an_output_of_the_evaluate_stage_is_scored(output):
+    options = {"split": "test", "score_threshold": 0.04}
+    for row, recall in ((None, 0.5), ("student", 0.5), ("teacher", 1.0)):
+        scored = score_files(*output, **options, row=row)
+        assert scored.metrics.by_long_side["all"].recall == recall
+        assert "scores go to 1 (--score-scale), kept from 0.04 on; the highest is 0.9" in scored.as_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"row": "baseline"}, "evaluation: has no row 'baseline'; use one of teacher, student"),
+        ({"score_scale": 1}, "evaluation: an evaluation output has scores from 0 to 1; leave out --score-scale"),
+    ],
+)
+def test_options_that_do_not_fit_an_output_are_refused(output, options, message):
+    with pytest.raises(ValueError, match=message):
+        score_files(*output, split="test", score_threshold=0.04, **options)
+
+
+def test_a_row_of_a_file_and_another_folder_are_refused(files, tmp_path):
+    annotations, results = files(one=[sign(score=900)])
+    with pytest.raises(ValueError, match=r"results\.json: has no rows"):
+        score_files(annotations, results, **OPTIONS, row="student")
+    with pytest.raises(ValueError, match=r"has no details\.json; give an output of the evaluate stage, or a file"):
+        score_files(annotations, tmp_path, split="test", score_threshold=0.04)
+
+
+def test_an_output_of_a_classifier_is_refused(output):
+    annotations, folder = output
+    (folder / "details.json").write_text(json.dumps({"task": "classification"}))
+    with pytest.raises(ValueError, match="is of the task classification; TT100K needs detections"):
+        score_files(annotations, folder, split="test", score_threshold=0.04)
 
 
 def test_results_of_an_unknown_image_are_refused(files):

@@ -7,11 +7,13 @@ from typing import Any
 from lowres.evaluation.tt100k import Scores, Tt100kMetrics, count_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
 from lowres.evaluation.tt100k_matching import SIZE_NAMES
+from lowres.evaluation.tt100k_outputs import read_output
 from lowres.evaluation.tt100k_records import SignDetections
 from lowres.evaluation.tt100k_resampling import Intervals, sign_intervals
 from lowres.evaluation.tt100k_results import read_results
 from lowres.tt100k_classes import CLASSES_45
 
+DEFAULT_SCALE = 1000  # of scores in files of results
 _TITLES = {"long_side": "by long side: 32, 96, 400 px", "area": "by area: 32^2, 96^2 px^2"}
 
 
@@ -42,7 +44,7 @@ class Scored:
         lines = [
             f"TT100K, split {self.split}: {metrics.num_images:,} images, {len(rows)} classes",
             f"{metrics.num_detections:,} detections of them; kept at a score of {metrics.score_threshold} or more",
-            f"read as scores up to {self.score_scale} (--score-scale), kept from {lowest:g} on; the highest is {highest}",
+            f"scores go to {self.score_scale} (--score-scale), kept from {lowest:g} on; the highest is {highest}",
             f"a match has IoU over {metrics.iou_threshold}",
         ]
         lines += scale_warning(self.score_scale, self.highest_score)
@@ -73,15 +75,27 @@ def score_files(
     results: Path,
     *,
     split: str,
-    score_scale: int,
+    score_scale: int | None = None,
     score_threshold: float,
+    row: str | None = None,
 ) -> Scored:
     """Score the 45 classes of the protocol; every image of the split counts.
 
-    Raises `ValueError` for malformed files and for results of an image that is not in the annotations.
+    `results` is a file, with scores up to `score_scale` (None: 1000), or a folder that the evaluate stage wrote, of
+    which one row is scored (None: student). Raises `ValueError` for malformed files, for results of an image that is
+    not in the annotations, and for a scale of a folder or a row of a file.
     """
     known = read_annotations(annotations, split=split)
-    found = results_of_split(results, known, score_scale=score_scale)
+    if results.is_dir():
+        if score_scale is not None:
+            raise ValueError(f"{results}: an evaluation output has scores from 0 to 1; leave out --score-scale")
+        score_scale = 1
+        found = _of_split(read_output(results, row=row or "student"), known, results, score_scale=score_scale)
+    else:
+        if row is not None:
+            raise ValueError(f"{results}: has no rows; --row is for an evaluation output")
+        score_scale = DEFAULT_SCALE if score_scale is None else score_scale
+        found = results_of_split(results, known, score_scale=score_scale)
     unknown: dict[str, int] = {}
     for image in found.scored:
         for category in image.categories:
@@ -117,7 +131,10 @@ class OfSplit:
 
 def results_of_split(results: Path, known: Annotations, *, score_scale: int) -> OfSplit:
     """Read a file of results; errors as in `score_files`."""
-    detections = read_results(results, score_scale=score_scale)
+    return _of_split(read_results(results, score_scale=score_scale), known, results, score_scale=score_scale)
+
+
+def _of_split(detections: list[SignDetections], known: Annotations, results: Path, *, score_scale: int) -> OfSplit:
     ids = {image.image_id for image in known.truth}
     strange = [image.image_id for image in detections if image.image_id not in ids | known.other_image_ids]
     if strange:
