@@ -99,15 +99,17 @@ def truth_of(instances: CocoInstances) -> list[ImageTruth]:
             raise ValueError(f"{instances.name}: images[{position}] has no width and height in pixels; add them")
         found, sides = instances.objects(image["id"]), instances.sides_wh_px(image["id"])
         boxes = found["boxes_xyxy_px"]
-        for index in np.flatnonzero(~(np.isfinite(boxes).all(axis=1) & (sides > 0).all(axis=1))).tolist():
+        wrong = np.flatnonzero(~(np.isfinite(boxes).all(axis=1) & (sides > 0).all(axis=1))).tolist()
+        if wrong:
             raise ValueError(
-                f"{instances.stated(image['id'], index, 'bbox')}; it must be x, y, width, height in pixels with sides "
-                "over 0, or no detection could match it: correct or remove it"
+                f"{instances.stated(image['id'], wrong[0], 'bbox')}; it must be x, y, width, height in pixels, with "
+                "sides over 0, or no detection could match it: correct or remove it"
             )
         areas = np.where(np.isnan(found["area_px"]), sides.prod(axis=1), found["area_px"])
-        for index in np.flatnonzero(~(np.isfinite(areas) & (areas >= 0))).tolist():
+        wrong = np.flatnonzero(~(np.isfinite(areas) & (areas >= 0))).tolist()
+        if wrong:
             raise ValueError(
-                f"{instances.stated(image['id'], index, 'area')}; it must be 0 px^2 or more: correct or remove it"
+                f"{instances.stated(image['id'], wrong[0], 'area')}; it must be 0 px^2 or more: correct or remove it"
             )
         truth.append(
             ImageTruth(
