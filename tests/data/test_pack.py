@@ -80,11 +80,14 @@ def test_boxes_are_kept_clipped_or_dropped_and_all_are_counted(coco, picture, tm
         (1, 1, math.inf, 5),
     ]
     coco.add(picture(20, 10), boxes, area=30.0)
-    report = coco.pack(tmp_path / "out")["boxes"]
-    assert report == {
+    report = coco.pack(tmp_path / "out", max_bad_fraction=0.6)["boxes"]
+    assert [entry["file"] for entry in report["dropped"]] == ["10.png"] * 5
+    assert report["dropped"][0]["reason"] == "outside the image: 30 1 35 6"
+    assert report | {"dropped": []} == {
         "kept": 4,
         "clipped": 2,
         "crowd": 0,
+        "dropped": [],
         "dropped_by_reason": {"not four finite numbers": 2, "outside the image": 1, "side not positive": 2},
     }
     (image,) = load_truth(tmp_path / "out")
@@ -118,6 +121,24 @@ def test_too_many_refused_images_fail_in_one_line_and_leave_no_index(coco, pictu
         faulty(coco, picture).pack(tmp_path / "out", max_bad_fraction=0.4)
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_too_many_dropped_boxes_fail_as_too_many_images_do(coco, picture, tmp_path):
+    coco.add(picture(20, 10), [(1, 1, 5, 5), (1, 1, math.nan, 5), (1, 1, 5, 0), (2, 1, 5, 0)])
+    coco.pack(tmp_path / "allowed", max_bad_fraction=0.75)
+    message = (
+        r"instances\.json: 3 of 4 boxes refused, max_bad_fraction allows 0\.7 \(side not positive: 2, not four finite "
+        r"numbers: 1; first: '10\.png' not four finite numbers: 1 1 nan 6\); repair them or raise max_bad_fraction$"
+    )
+    with pytest.raises(ValueError, match=message):
+        coco.pack(tmp_path / "out", max_bad_fraction=0.7)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_split_that_loses_every_box_fails_whatever_is_allowed(coco, picture, tmp_path):
+    coco.add(picture(20, 10), [(1, 1, 5, 0)])
+    with pytest.raises(ValueError, match="1 of 1 boxes refused"):
+        coco.pack(tmp_path / "out", max_bad_fraction=1.0)
 
 
 def test_image_smaller_than_the_ratio_allows_is_named(coco, picture, tmp_path):

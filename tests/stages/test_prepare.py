@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.data.doctor.corpus import COPIES, FAULTS, Planted, encoded, picture
+from tests.data.doctor.corpus import BOXES, COPIES, FAULTS, IMAGES, Planted, encoded, picture
 
 from lowres.config.data import Data
 from lowres.data.doctor.findings import KINDS, Severity
@@ -90,6 +90,27 @@ def test_copies_across_splits_are_warned_of_in_one_line_and_counted(tmp_path, ca
     check = json.loads((tmp_path / "packed/check.json").read_text())
     assert check["train"]["duplicates"]["across"]["val"]["first"] == [["copy.bmp", "val1.png"]]
     assert "duplicates" not in check["test"]  # it is val under another name
+
+
+def test_what_is_left_out_is_said_by_split_and_reason(tmp_path, capsys):
+    data = Planted(tmp_path / "data")
+    for fault in (BOXES["nan"], BOXES["zero height"], BOXES["no bbox"], IMAGES["text"]):
+        fault(data)
+    prepare.run(coco(data.write()), out_data=tmp_path / "packed")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert lines == [
+        "train: 1 of 7 images left out (not an image: 1)",
+        "train: 3 of 15 boxes left out (not four finite numbers: 2, side not positive: 1)",
+    ]
+
+
+def test_train_without_an_object_is_refused_in_one_line(tmp_path):
+    data = Planted(tmp_path / "data")
+    data.documents["train"]["annotations"] = [{**data.documents["train"]["annotations"][0], "iscrowd": 1}]
+    with pytest.raises(ValueError, match=r"instances_train\.json: no object is left to train on; .*doctor") as caught:
+        prepare.run(coco(data.write()), out_data=tmp_path / "packed")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "packed").exists()
 
 
 def test_labelled_images_are_looked_at_for_copies_too(tmp_path):

@@ -20,6 +20,7 @@ from lowres.data.box_faults import CLIPPED, inside_frame
 from lowres.data.doctor.packed_duplicates import Seen, seen
 from lowres.data.images import FORMATS, BadImageError, checked_pixels
 from lowres.data.in_order import map_in_order
+from lowres.data.left_out import LeftOut
 from lowres.data.shards import ShardWriter, write_atomically
 from lowres.data.sources import Source, SourceImage
 
@@ -41,25 +42,25 @@ def pack_split(
     """Pack every readable image of `source` into `folder`, which must be empty or new, and report.
 
     The report holds `images`, `read`, `refused` (a list of file and reason), `refused_by_reason`,
-    `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped_by_reason`), `shards`, `bytes`.
+    `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped` and `dropped_by_reason` as of
+    images), `shards`, `bytes`.
     The result does not depend on `threads`. `looked`, where given, gets what is needed to find duplicates among the
     packed images, in their order. `on_progress` gets images done and images in all.
 
     Raises:
-        ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused.
+        ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused, or of the
+            boxes of the others dropped; all of either whatever is allowed.
     """
     if not 0 <= max_bad_fraction <= 1:
-        raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images, from 0 to 1")
+        raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images and of boxes, from 0 to 1")
     if len(source) == 0:
         raise ValueError(f"{source.name}: the split has no images; a split needs at least one")
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ValueError(f"{folder}: the folder to pack into is not empty; remove it first")
 
-    refused: list[dict[str, str]] = []
-    reasons: Counter[str] = Counter()
+    refused, dropped = LeftOut("images"), LeftOut("boxes")
     boxes: Counter[str] = Counter()
-    dropped: Counter[str] = Counter()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     without_boxes = 0
@@ -87,8 +88,7 @@ def pack_split(
         warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata; sizes are ours to judge
         for done, (image, checked) in enumerate(map_in_order(pool, check, source, ahead=4 * threads), start=1):
             if isinstance(checked, BadImageError):
-                refused.append({"file": image.file_name, "reason": str(checked)})
-                reasons[checked.reason] += 1
+                refused.add(image.file_name, checked.reason, str(checked))
             else:
                 size = {"width": checked.width, "height": checked.height}
                 writer.add(
@@ -101,8 +101,8 @@ def pack_split(
                 annotations += objects
                 without_boxes += not objects
             on_progress(done, len(source))
-        if len(refused) > max_bad_fraction * len(source) or not images:
-            raise ValueError(_too_many(source.name, refused, reasons, len(source), max_bad_fraction))
+        refused.check(kept=len(images), allowed=max_bad_fraction, name=source.name)
+        dropped.check(kept=len(annotations), allowed=max_bad_fraction, name=source.name)
         document = {
             "images": images,
             "annotations": annotations,
@@ -114,14 +114,15 @@ def pack_split(
     return {
         "images": len(source),
         "read": len(images),
-        "refused": refused,
-        "refused_by_reason": dict(sorted(reasons.items())),
+        "refused": refused.listed,
+        "refused_by_reason": dict(sorted(refused.by_reason.items())),
         "images_without_boxes": without_boxes,
         "boxes": {
             "kept": len(annotations),
             "clipped": boxes["clipped"],
             "crowd": boxes["crowd"],
-            "dropped_by_reason": dict(sorted(dropped.items())),
+            "dropped": dropped.listed,
+            "dropped_by_reason": dict(sorted(dropped.by_reason.items())),
         },
         "shards": len(writer.shards),
         "bytes": sum(shard["bytes"] for shard in writer.shards),
@@ -138,7 +139,7 @@ class _Checked:
 
 
 def _objects(
-    image: SourceImage, checked: _Checked, *, first_id: int, boxes: Counter[str], dropped: Counter[str]
+    image: SourceImage, checked: _Checked, *, first_id: int, boxes: Counter[str], dropped: LeftOut
 ) -> list[dict[str, Any]]:
     """The image's boxes as COCO annotations, clipped to the frame; what is lost is counted."""
     objects = []
@@ -147,7 +148,7 @@ def _objects(
     ):
         inside, fault = inside_frame(box, width_px=checked.width, height_px=checked.height)
         if inside is None:
-            dropped[fault] += 1
+            dropped.add(image.file_name, fault, f"{fault}: {' '.join(f'{corner:g}' for corner in box)}")
             continue
         x, y, width, height = (float(v) for v in (*inside[:2], *(inside[2:] - inside[:2])))
         boxes["clipped"] += fault == CLIPPED
@@ -164,12 +165,3 @@ def _objects(
             }
         )
     return objects
-
-
-def _too_many(name: str, refused: list[dict[str, str]], reasons: Counter[str], total: int, allowed: float) -> str:
-    counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
-    first = refused[0]
-    return (
-        f"{name}: {len(refused)} of {total} images refused, max_bad_fraction allows {allowed:g} ({counts}; first: "
-        f"'{first['file']}' {first['reason']}); repair the files or raise max_bad_fraction"
-    ).replace("\n", " ")

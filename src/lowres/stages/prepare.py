@@ -8,6 +8,7 @@ from typing import Any
 from lowres.config.data import Data
 from lowres.data.build import build_splits
 from lowres.data.doctor.packed_duplicates import Seen, across_line, duplicate_report
+from lowres.data.left_out import left_out_lines
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
 from lowres.data.sources import Source, check_same_categories, remarks_of
@@ -20,7 +21,11 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     """Pack the source's splits into `out_data`, with `profile.json` and `check.json` beside them.
 
     A source without a test split gets its validation split as test. `check.json` also has, under `duplicates` of each
-    split, how many of its images occur twice, or in another split; one line warns of the latter.
+    split, how many of its images occur twice, or in another split; one line warns of the latter. What is left out is
+    said on the terminal, by its reasons.
+
+    Raises:
+        ValueError: as `build_splits` and `pack_split`; splits of different classes, or no object to train on.
     """
     with (
         whole_folder(out_data) as folder,
@@ -41,6 +46,11 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
                     looked=looked[split],
                     on_progress=step,
                 )
+            for line in left_out_lines(report[split]):
+                _say(f"{split}: {line}")
+            boxes = report[split]["boxes"]
+            if split == "train" and boxes["kept"] == boxes["crowd"]:
+                raise ValueError(f"{source.name}: no object is left to train on; `lowres doctor` says what is wrong")
             remarks = remarks_of(source)
             if remarks:
                 report[split]["remarks"] = remarks
