@@ -1,5 +1,6 @@
 """From the section `data.source` of params.yaml to splits, through the schema."""
 
+import json
 from contextlib import contextmanager
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 from lowres.config.data import Data
 from lowres.data.build import build_splits
 from lowres.data.sources import remarks_of
+from lowres.tt100k_classes import CLASSES_45
 
 SOURCE = TypeAdapter(Data.model_fields["source"].rebuild_annotation())
 
@@ -78,6 +80,38 @@ def test_sources_nest_in_the_order_of_their_steps(yolo, tmp_path):
     assert [category.name for category in splits["train"].categories] == ["wolf"]
     assert sizes(splits) == {"train": 32, "val": 2, "test": 2}
     assert remarks_of(splits["train"])["objects of classes that were not chosen (before dividing)"] == 9
+
+
+@pytest.fixture
+def tt100k(tmp_path, picture, png):
+    """Four images, each with an object of a class that is measured and one that is not."""
+    corners = {"xmin": 1, "ymin": 1, "xmax": 5, "ymax": 6}
+    objects = [{"category": category, "bbox": corners} for category in ("pl5", "rare")]
+    images = {str(i): {"path": f"train/{i}.png", "id": i, "objects": objects} for i in range(4)}
+    root = tmp_path / "tt100k"
+    (root / "train").mkdir(parents=True)
+    for number, image in enumerate(images.values()):
+        (root / image["path"]).write_bytes(png(picture(16, 12, seed=number)))
+    (root / "annotations.json").write_text(json.dumps({"types": [*CLASSES_45, "rare"], "imgs": images}))
+    settings = {"kind": "tt100k", "root": str(root), "annotations": "annotations.json", "train_classes": "all"}
+    train = {"folders": ["train"], "ids": None}
+    return settings | {"measured_classes": 45, "train": train, "val": None, "test": None}
+
+
+@pytest.mark.parametrize(
+    ("rename", "left"), [(None, {"pl5"}), ({"pl5": "slow"}, {"slow"}), ({"pl5": "sign", "rare": "sign"}, {"sign"})]
+)
+def test_splits_divided_out_of_train_keep_measured_classes_alone(tt100k, rename, left, tmp_path):
+    chosen = {"kind": "chosen", "of": tt100k, "classes": None, "rename": rename, "keep_emptied": False}
+    once = divided(tt100k if rename is None else chosen, val=0.25)
+    splits = build(divided(once, val=None, test=0.34), tmp_path)
+    names = {category.id: category.name for category in splits["train"].categories}
+    seen = {split: [names[i] for image in part for i in image.category_ids.tolist()] for split, part in splits.items()}
+    assert set(seen["val"]) == set(seen["test"]) == left
+    assert len(seen["train"]) == 4
+    assert splits["val"].categories == splits["train"].categories
+    if "rare" in names.values():
+        assert remarks_of(splits["val"])["objects of classes that are not measured, left out"] == 1
 
 
 def test_balanced_adds_to_train_alone(yolo, tmp_path):

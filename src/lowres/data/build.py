@@ -12,6 +12,7 @@ from lowres.data.class_folders import ClassFolders
 from lowres.data.coco import CocoSource
 from lowres.data.divided import divide_by_lists, divide_by_share
 from lowres.data.image_mosaics import ImageMosaics
+from lowres.data.measured_classes import MeasuredClasses
 from lowres.data.object_crops import ObjectCrops
 from lowres.data.recognise import recognise
 from lowres.data.signs import render_signs
@@ -118,7 +119,9 @@ class _Builder:
             parts = divide_by_lists(train, lists={split: Path(path) for split, path in asked.items()})
         else:
             parts = divide_by_share(train, shares=asked, pattern=by.get("pattern"), seed=by["seed"])
-        return {**whole, **parts}
+        measured = _measured_names(settings["of"])
+        filtered = {} if measured is None else {split: MeasuredClasses(parts[split], measured) for split in asked}
+        return {**whole, **parts, **filtered}
 
     def _tiled(self, settings: Settings) -> dict[str, Source]:
         whole = self.splits(settings["of"])
@@ -153,15 +156,29 @@ def _voc(root: Path, settings: Settings) -> dict[str, Source]:
     return {split: VocSource(root, ids=part["ids"], **options) for split, part in _given(settings)}
 
 
+_TT100K_CLASSES = {"all": None, 45: CLASSES_45}
+
+
+def _measured_names(settings: Settings) -> set[str] | None:
+    """Names of the classes whose objects a source's splits for measuring keep; None for all."""
+    if settings["kind"] == "tt100k":
+        names = _TT100K_CLASSES[settings["measured_classes"]]
+        return None if names is None else set(names)
+    measured = _measured_names(settings["of"]) if "of" in settings else None
+    if measured is None or settings["kind"] != "chosen":
+        return measured
+    chosen = measured if settings["classes"] is None else measured & set(settings["classes"])
+    return {settings["rename"].get(name, name) for name in chosen}
+
+
 def _tt100k(root: Path, settings: Settings) -> dict[str, Source]:
     annotations = Tt100kAnnotations(root / settings["annotations"])
-    classes = {"all": None, 45: CLASSES_45}
     return {
         split: Tt100kSource(
             root,
             annotations,
-            classes=classes[settings["train_classes"]],
-            measured=None if split == "train" else classes[settings["measured_classes"]],
+            classes=_TT100K_CLASSES[settings["train_classes"]],
+            measured=None if split == "train" else _TT100K_CLASSES[settings["measured_classes"]],
             **part,
         )
         for split, part in _given(settings)

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from lowres.data.image_files import image_wh_px, open_images
+from lowres.data.measured_classes import OTHER_CLASSES
 from lowres.data.sources import Category, SourceImage, nearest
 from lowres.data.text_files import lines_of, read_json_object
 from lowres.data.tt100k_values import box_xyxy, is_image_id, names_its_folder
-
-OTHER_CLASSES = "objects of classes that are not measured, left out"
 
 
 class Tt100kAnnotations:
