@@ -65,6 +65,18 @@ def test_json_page_and_repaired_copy_are_written(tmp_path):
     assert (tmp_path / "c/changes.json").is_file()
 
 
+def test_boxes_that_are_all_misread_are_not_clipped_into_a_copy(tmp_path):
+    data = Planted(tmp_path / "data")
+    for document in data.documents.values():
+        for entry in document["annotations"]:
+            entry["bbox"] = [30, 25, 50, 45]  # corners of a box of 20 x 20, in 64 x 48
+    text, code = run(data, tmp_path, fix_folder=tmp_path / "copy")
+    assert code == 3
+    assert text.splitlines()[-1].endswith("subtract x1 from x2 and y1 from y2")
+    assert "no repaired copy" in text.splitlines()[-1]
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize("target", ["data/copy", "data", "full"])
 def test_a_repaired_copy_goes_into_a_new_folder_outside(target, tmp_path):
     data = Planted(tmp_path / "data")

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from lowres.data.doctor.box_conventions import MISREAD
 from lowres.data.doctor.examine import Examination, examine
+from lowres.data.doctor.findings import KINDS
 from lowres.data.doctor.image_pass import num_images
 from lowres.data.doctor.layouts import find_layout
 from lowres.data.doctor.repair import write_repaired
@@ -15,7 +17,7 @@ def run(path: Path, *, json_file: Path | None, html_file: Path | None, fix_folde
     """Examine `path` and write what is asked for; returns the text for the terminal and the exit code.
 
     The code is that of the data set as it was found: 0 clean or notes alone, 1 warnings, 3 errors. A repaired copy is
-    examined in turn, and the text says with what result.
+    examined in turn, and the text says with what result; where all boxes seem misread there is none, and it says why.
 
     Raises:
         ValueError: there is nothing to examine, or `fix_folder` is in use or inside the data set.
@@ -46,6 +48,12 @@ def _repaired(examination: Examination, folder: Path) -> str:
     layout = examination.layout
     if not layout.detection:
         raise ValueError(f"{layout.root}: --fix copies detection data sets; this is {layout.kind} ({layout.why})")
+    for finding in examination.findings:
+        if finding.kind in MISREAD:
+            told = KINDS[finding.kind]
+            return (
+                f"{folder}: no repaired copy, its boxes would be wrong: {finding.split}: {told.sentence}; {told.remedy}"
+            )
     with whole_folder(folder) as work:
         with counting("repair", sum(len(split.images) for split in layout.splits)) as step:
             changes = write_repaired(examination, work, on_progress=step)

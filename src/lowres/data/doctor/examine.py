@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lowres.data.doctor.box_checks import box_fault
+from lowres.data.doctor.box_conventions import convention_findings
 from lowres.data.doctor.class_checks import class_counts, class_findings
 from lowres.data.doctor.file_checks import file_findings
 from lowres.data.doctor.findings import Finding
@@ -54,9 +55,10 @@ def examine(
     sizes: dict[str, np.ndarray] = {}
     for split, its_facts in zip(layout.splits, facts, strict=True):
         findings += split.findings
+        frames = [frame_of(image, fact) for image, fact in zip(split.images, its_facts, strict=True)]
+        findings += convention_findings(layout, split, frames)
         found: list[float] = []
-        for index, (image, fact) in enumerate(zip(split.images, its_facts, strict=True)):
-            frame = frame_of(image, fact)
+        for index, (image, frame) in enumerate(zip(split.images, frames)):
             for entry in image.objects:
                 fault = box_fault(entry, frame)
                 if fault is not None:

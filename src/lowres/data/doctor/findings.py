@@ -118,6 +118,14 @@ KINDS: dict[str, Kind] = {
     "bad_label_line": Kind(_E, "line of a label file is no box", "correct the line", _DROP_BOX),
     "value_outside": Kind(_W, "YOLO value is outside 0 to 1", "divide by the image's sides", "clipped or left out"),
     "boxes_in_pixels": Kind(_E, "most YOLO boxes are in pixels", "divide them by the image's sides"),
+    "boxes_normalised": Kind(
+        _E, "most boxes are shares of the image where pixels are expected", "multiply them by the image's sides"
+    ),
+    "boxes_as_corners": Kind(
+        _E, "boxes look like corners (x1, y1, x2, y2) where COCO has x, y, width, height",
+        "subtract x1 from x2 and y1 from y2",
+    ),
+    "no_object_in_split": Kind(_E, "no image of the split has an object", "fetch its annotations, or remove the split"),
     "missing_labels": Kind(
         _W, "image has no label file and counts as one without objects", "add it; empty where there is no object",
         "an image without objects",
