@@ -114,6 +114,20 @@ def test_voc_with_its_classes(root):
     }
 
 
+def test_voc_whose_trainval_has_the_images_of_val_is_refused_where_there_is_no_train(root):
+    lists = {"VOC/ImageSets/Main/trainval.txt": "1\n2\n", "VOC/ImageSets/Main/val.txt": "2 1\n"}
+    fill(root, VOC | lists)
+    with pytest.raises(ValueError, match=r"have 1 images in common, .* data\.source\.train\.ids of kind: voc"):
+        recognise(root)
+    fill(root, {"VOC/ImageSets/Main/train.txt": "1"})
+    assert recognise(root).settings["train"] == {"ids": "ImageSets/Main/train.txt"}
+
+
+def test_voc_with_trainval_and_another_val_is_taken_as_it_is(root):
+    fill(root, VOC | {"VOC/ImageSets/Main/val.txt": "2"})
+    assert recognise(root).settings["val"] == {"ids": "ImageSets/Main/val.txt"}
+
+
 def test_layout_inside_the_only_archive_of_a_folder(root):
     fill(root, VOC)
     with tarfile.open(root.parent / "voc.tar", "w") as packed:

@@ -116,11 +116,11 @@ def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):
 
 
 def test_a_grey_image_is_read_and_an_empty_class_folder_refused(tmp_path):
-    for split in ("train", "val"):
+    for split, grey in (("train", 128), ("val", 90)):
         for name in ("a", "b"):
             folder = tmp_path / "data" / split / name
             folder.mkdir(parents=True)
-            cv2.imwrite(str(folder / "1.png"), np.full((32, 32), 128, np.uint8))
+            cv2.imwrite(str(folder / "1.png"), np.full((32, 32), grey, np.uint8))
     values = small_params()
     values["data"]["source"] = {"kind": "class_folders", "root": "data"}
     write_params(tmp_path / "params.yaml", values)

@@ -21,25 +21,27 @@ README = Path(__file__).parents[2] / "README.md"
 STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
 
 
-SPLIT = {"images": "images", "annotations": "instances.json"}
-COCO = {"kind": "coco", "root": ".", "train": SPLIT, "val": SPLIT, "test": None}
+SPLITS = {split: {"images": "images", "annotations": f"{split}.json"} for split in ("train", "val")}
+COCO = {"kind": "coco", "root": ".", **SPLITS, "test": None}
 
 
 def write_coco(folder, images=2):
-    """A COCO data set of 128 px images of noise, one box each, one class."""
+    """A COCO data set of 128 px images of noise, in train (0.jpg and so on) and val, one box each, one class."""
     (folder / "images").mkdir(exist_ok=True)
     noise = np.random.default_rng(0)
-    for number in range(images):
-        pixels = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f"images/{number}.jpg"), pixels)
     size = {"width": 128, "height": 128}
     box = {"category_id": 1, "bbox": [10, 10, 50, 60], "area": 3000, "iscrowd": 0}
-    document = {
-        "images": [{"id": number, "file_name": f"{number}.jpg", **size} for number in range(images)],
-        "annotations": [{"id": number + 1, "image_id": number, **box} for number in range(images)],
-        "categories": [{"id": 1, "name": "cell"}],
-    }
-    (folder / "instances.json").write_text(json.dumps(document))
+    for split, first in (("train", 0), ("val", images)):
+        numbers = range(first, first + images)
+        for number in numbers:
+            pixels = noise.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+            cv2.imwrite(str(folder / f"images/{number}.jpg"), pixels)
+        document = {
+            "images": [{"id": number, "file_name": f"{number}.jpg", **size} for number in numbers],
+            "annotations": [{"id": number + 1, "image_id": number, **box} for number in numbers],
+            "categories": [{"id": 1, "name": "cell"}],
+        }
+        (folder / f"{split}.json").write_text(json.dumps(document))
 
 
 @pytest.fixture(scope="module")

@@ -113,8 +113,23 @@ def test_train_without_an_object_is_refused_in_one_line(tmp_path):
     assert not (tmp_path / "packed").exists()
 
 
+@pytest.mark.parametrize(("copies", "refused"), [(2, True), (1, False)])
+def test_split_that_is_half_copies_of_train_is_refused(copies, refused, tmp_path):
+    data = Planted(tmp_path / "data")
+    for number in range(1, copies + 1):
+        data.add("train", content=(data.root / f"images/val/val{number}.png").read_bytes(), name=f"copy{number}.png")
+    data.write()
+    if not refused:
+        prepare.run(coco(data.root), out_data=tmp_path / "packed")
+        return
+    message = r"^val: 2 of 4 images are exact copies of images of train \(first: val1\.png is copy1\.png\), .* by group"
+    with pytest.raises(ValueError, match=message):
+        prepare.run(coco(data.root), out_data=tmp_path / "packed")
+    assert not (tmp_path / "packed").exists()
+
+
 def test_labelled_images_are_looked_at_for_copies_too(tmp_path):
-    for place, seed in {"train/cat/1": 1, "train/dog/2": 2, "val/cat/3": 1, "val/dog/4": 4}.items():
+    for place, seed in {"train/cat/1": 1, "train/dog/2": 2, "val/cat/3": 1, "val/dog/4": 4, "val/dog/5": 5}.items():
         path = tmp_path / f"data/{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded(picture(seed)))

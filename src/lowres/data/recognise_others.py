@@ -20,7 +20,8 @@ def find_voc(place: Place) -> list[Found]:
     """One find for each folder that has Annotations and ImageSets/Main.
 
     Raises:
-        ValueError: an XML that cannot be read: all are, for the names of the classes.
+        ValueError: an XML that cannot be read: all are, for the names of the classes. Lists trainval and val that
+            share images, and none of train.
     """
     prefixes: dict[str, list[str]] = {}
     for name in place.names:
@@ -33,6 +34,7 @@ def find_voc(place: Place) -> list[Found]:
         if lists["train"] is None:
             place.notes.append(f"{prefix}Annotations has XML, but there is no {prefix}ImageSets/Main/train.txt")
             continue
+        _check_disjoint(place, prefix, lists["train"], lists["val"])
         settings: dict[str, Any] = {"kind": "voc", "root": str(place.root), "prefix": prefix}
         settings["classes"] = sorted({label for file in files for label in _labels(place, file)})
         settings |= {split: None if ids is None else {"ids": ids} for split, ids in lists.items()}
@@ -45,6 +47,20 @@ def find_voc(place: Place) -> list[Found]:
 def _present(place: Place, prefix: str, names: tuple[str, ...]) -> str | None:
     files = [f"ImageSets/Main/{name}.txt" for name in names]
     return next((file for file in files if prefix + file in place.name_set), None)
+
+
+def _check_disjoint(place: Place, prefix: str, train: str, val: str | None) -> None:
+    if val is None or not train.endswith("trainval.txt"):
+        return
+    lists = [place.files.read(prefix + ids).splitlines() for ids in (train, val)]
+    trained, validated = ({line.split()[0] for line in lines if line.strip()} for lines in lists)
+    both = len(trained & validated)
+    if both:
+        raise ValueError(
+            f"{place.root}: {prefix}{train} and {val} have {both} images in common, and there is no train.txt: training"
+            " would see what validates it; list the others in ImageSets/Main/train.txt, or in a file that "
+            "data.source.train.ids of kind: voc names"
+        )
 
 
 def _labels(place: Place, file: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lowres.config.data import Data
 from lowres.data.build import build_splits
-from lowres.data.doctor.packed_duplicates import Seen, across_line, duplicate_report
+from lowres.data.doctor.packed_duplicates import Seen, across_line, check_no_leak, duplicate_report
 from lowres.data.left_out import left_out_lines
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
@@ -25,7 +25,8 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     said on the terminal, by its reasons.
 
     Raises:
-        ValueError: as `build_splits` and `pack_split`; splits of different classes, or no object to train on.
+        ValueError: as `build_splits` and `pack_split`; splits of different classes, no object to train on, or a split
+            of which at least half are copies of images of train.
     """
     with (
         whole_folder(out_data) as folder,
@@ -60,6 +61,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
         duplicates = duplicate_report(own)
         for split, told in duplicates.items():
             report[split]["duplicates"] = told
+        check_no_leak(duplicates, own)
         line = across_line(duplicates, own)
         if line is not None:
             _say(line)

@@ -95,3 +95,19 @@ def across_line(report: Mapping[str, Mapping[str, Any]], order: Iterable[str]) -
     if not words:
         return None
     return f"warning: splits share images, which makes measured accuracy untrue: {'; '.join(words)}"
+
+
+def check_no_leak(report: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Sequence[Seen]]) -> None:
+    """Refuse splits of which half or more are exact copies of images of train: nothing could be measured on them.
+
+    Raises:
+        ValueError: names the split, how many images, and what to do.
+    """
+    for split, images in splits.items():
+        told = report[split]["across"].get("train")
+        if told is not None and 2 * told["exact"] >= len(images):
+            raise ValueError(
+                f"{split}: {told['exact']} of {len(images)} images are exact copies of images of train (first: "
+                f"{' is '.join(told['first'][0])}), so that nothing could be measured; take {split} out of train with "
+                "data.source.kind: divided, by group where scenes repeat, or correct its list of images"
+            )
