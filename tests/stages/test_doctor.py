@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.data.doctor.corpus import BOXES, COPIES, IMAGES, Planted, png_claiming
+from tests.data.doctor.corpus import BOXES, COPIES, IMAGES, Planted, encoded, picture, png_claiming
 
 from lowres.stages import doctor
 
@@ -86,6 +86,37 @@ def test_a_repaired_copy_goes_into_a_new_folder_outside(target, tmp_path):
     with pytest.raises(ValueError, match="--fix"):
         run(data, tmp_path, fix_folder=tmp_path / target)
     assert [path for path in sorted(tmp_path.rglob("*")) if path.suffix != ".json"] == before
+
+
+@pytest.mark.parametrize("option", ["json_file", "html_file"])
+def test_no_file_of_the_data_set_is_overwritten(option, tmp_path):
+    data = Planted(tmp_path / "data")
+    annotations = data.write() / "annotations/instances_train.json"
+    before = annotations.read_bytes()
+    defaults = {"json_file": None, "html_file": None, "fix_folder": None}
+    for path in (data.root, annotations):
+        with pytest.raises(ValueError, match=r"exists already inside .*; give a new name, or one outside"):
+            doctor.run(path, **(defaults | {option: annotations}))
+    assert annotations.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["json_file", "html_file"])
+def test_a_folder_in_place_of_an_output_is_named_and_nothing_is_left_behind(option, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match=f"--{option[:4]} .*folder: is a folder; give the name of a file"):
+        run(Planted(tmp_path / "data"), tmp_path, **{option: tmp_path / "folder"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "folder"]
+
+
+def test_a_file_name_that_is_no_utf_8_is_told_with_a_question_mark(tmp_path):
+    data = Planted(tmp_path / "data")
+    (data.root / "images/train" / os.fsdecode(b"\xff.png")).write_bytes(encoded(picture(99)))
+    outputs = {"json_file": tmp_path / "out.json", "html_file": tmp_path / "out.html", "fix_folder": tmp_path / "copy"}
+    text, code = run(data, tmp_path, **outputs)
+    assert code == 1
+    assert "  ?.png" in text
+    assert "?.png" in outputs["html_file"].read_text()
+    assert json.loads(outputs["json_file"].read_text())["counts"] == {"unlisted_image": 1}
 
 
 def test_memory_stays_under_500_mb_on_bombs_and_the_largest_allowed_images(tmp_path):

@@ -6,6 +6,7 @@ serves light, dark and print. One unit of a figure is one point: 10 is 10 px whe
 
 import io
 import re
+import warnings
 from typing import Any
 
 import matplotlib as mpl
@@ -70,7 +71,9 @@ def inline_svg(figure: Figure, *, name: str, description: str) -> str:
     """The figure as an `<svg>` element for HTML; `name` keeps its ids apart from those of the page's other figures."""
     file = io.StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # It is measured with DejaVu, which lacks glyphs that the page's fonts have.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(file, format="svg", metadata=metadata, transparent=True)
     text = file.getvalue()
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)

@@ -20,19 +20,23 @@ def run(path: Path, *, json_file: Path | None, html_file: Path | None, fix_folde
     examined in turn, and the text says with what result; where all boxes seem misread there is none, and it says why.
 
     Raises:
-        ValueError: there is nothing to examine, or `fix_folder` is in use or inside the data set.
+        ValueError: there is nothing to examine, `fix_folder` is in use or inside the data set, or a file to be written
+            is a folder or would overwrite one of the data set.
     """
     if fix_folder is not None:
         _check_target(fix_folder, path)
+    for option, file in (("--json", json_file), ("--html", html_file)):
+        if file is not None:
+            _check_file(option, file, path)
     examination = _examined(path, "examine")
-    text = terminal_text(examination)
+    text = terminal_text(examination).encode(errors="replace").decode()  # file names may be no UTF-8
     if json_file is not None:
         write_json(json_file, as_json(examination))
     if html_file is not None:
         from lowres.stages.reporting.doctor import doctor_html
 
         html_file.parent.mkdir(parents=True, exist_ok=True)
-        html_file.write_text(doctor_html(examination))
+        html_file.write_text(doctor_html(examination), encoding="utf-8", errors="replace")
     if fix_folder is not None:
         text += f"\n{_repaired(examination, fix_folder)}"
     return text, exit_code(examination)
@@ -67,3 +71,12 @@ def _check_target(folder: Path, path: Path) -> None:
     root = (path if path.is_dir() else path.parent).resolve()
     if folder.resolve().is_relative_to(root):
         raise ValueError(f"--fix {folder}: lies inside {root}; a repair is a copy, give a folder outside")
+
+
+def _check_file(option: str, file: Path, path: Path) -> None:
+    if file.is_dir():
+        raise ValueError(f"{option} {file}: is a folder; give the name of a file")
+    # Beside an annotation file lie its images; beside an archive nothing of the data set.
+    root = (path.parent if path.suffix.lower() == ".json" and path.is_file() else path).resolve()
+    if file.exists() and file.resolve().is_relative_to(root):
+        raise ValueError(f"{option} {file}: exists already inside {root}; give a new name, or one outside")
