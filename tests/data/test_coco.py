@@ -85,9 +85,6 @@ def test_json_of_another_shape_is_refused(coco, value):
         (lambda d: d["images"][1].update(id=2**63), r"images\[1\]\.id is 9223372036854775808"),
         (lambda d: d["images"][0].update(file_name=""), r"images\[0\]\.file_name is ''"),
         (lambda d: d["images"][0].pop("file_name"), r"images\[0\]\.file_name is None"),
-        (lambda d: d["annotations"][0].update(image_id=99), r"annotations\[0\]\.image_id is 99, not an id in 'images'"),
-        (lambda d: d["annotations"][0].update(image_id=[]), r"annotations\[0\]\.image_id is \[\]"),
-        (lambda d: d["annotations"][0].update(category_id=4), r"annotations\[0\]\.category_id is 4, not an id in 'cat"),
         (lambda d: d.update(categories=[]), "'categories' is empty"),
         (lambda d: d.update(categories=[{"id": 7, "name": "a"}] * 2), r"categories\[1\]\.id 7 occurs twice"),
         (lambda d: d.update(categories=[{"id": 7, "name": "a"}, {"id": 8, "name": "a"}]), "7 and 8 are both 'a'"),
@@ -102,6 +99,26 @@ def test_ambiguous_document_is_one_clear_line(coco, picture, fault, message):
     with pytest.raises(ValueError, match=message) as caught:
         coco.source()
     assert one_line(caught).startswith(str(coco.annotations))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "message", "owner"),
+    [
+        ({"image_id": 99}, "unknown image", "image_id is 99, not an id in 'images'; add the image or drop the box", 0),
+        ({"image_id": []}, "unknown image", "image_id is [], not an id in 'images'; add the image or drop the box", 0),
+        ({"category_id": 4}, "unknown category", "category_id is 4, not an id in 'categories'; correct one of", 1),
+    ],
+)
+def test_annotation_of_what_is_not_there_is_left_to_packing(coco, picture, change, reason, message, owner):
+    for _ in range(2):
+        coco.add(picture(8, 8), [(0, 0, 1, 1)])
+    coco.document["annotations"][1] |= change
+    images = list(coco.source())
+    assert [len(image.category_ids) for image in images] == [1, 0]
+    ((place, why, told),) = images[owner].faults
+    assert (place, why) == ("annotations[1]", reason)
+    assert told.startswith(message)
+    assert images[1 - owner].faults == ()
 
 
 def test_category_mismatch_between_splits_names_the_class(new_coco, picture):

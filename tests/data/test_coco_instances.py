@@ -55,3 +55,15 @@ def test_truth_keeps_widths_and_heights_as_stated(tmp_path):
 def test_objects_that_cannot_be_evaluated_against_are_named_with_their_file(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         truth_of(instances(tmp_path, annotations=[BOX, BOX | {"id": 2} | change]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 99}, r"instances\.json: annotations\[0\]\.image_id is 99, not an id in 'images'"),
+        ({"category_id": None}, r"annotations\[0\]\.category_id is None, not an id in 'categories'"),
+    ],
+)
+def test_an_annotation_of_what_is_not_there_cannot_be_evaluated_against(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        instances(tmp_path, annotations=[BOX | change])

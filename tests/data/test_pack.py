@@ -135,6 +135,18 @@ def test_too_many_dropped_boxes_fail_as_too_many_images_do(coco, picture, tmp_pa
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_annotations_that_cannot_be_read_count_as_dropped_boxes(coco, picture, tmp_path):
+    for _ in range(2):
+        coco.add(picture(20, 10), [(1, 1, 5, 5), (1, 1, 5, 5)])
+    coco.document["annotations"][1]["category_id"] = 99
+    coco.document["annotations"][2]["image_id"] = 99
+    boxes = coco.pack(tmp_path / "allowed", max_bad_fraction=0.5)["boxes"]
+    assert (boxes["kept"], boxes["dropped_by_reason"]) == (2, {"unknown category": 1, "unknown image": 1})
+    assert [entry["file"] for entry in boxes["dropped"]] == ["annotations[1]", "annotations[2]"]
+    with pytest.raises(ValueError, match=r"2 of 4 boxes refused, .*first: 'annotations\[1\]' category_id is 99"):
+        coco.pack(tmp_path / "out")
+
+
 def test_split_that_loses_every_box_fails_whatever_is_allowed(coco, picture, tmp_path):
     coco.add(picture(20, 10), [(1, 1, 5, 0)])
     with pytest.raises(ValueError, match="1 of 1 boxes refused"):

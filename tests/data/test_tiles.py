@@ -53,8 +53,20 @@ def test_what_tiles_do_not_show_is_counted(coco, picture):
     assert source.remarks() == {
         "objects left out of a tile that shows too little of them": 3,
         "objects that no tile shows enough of": 1,
-        "boxes without area inside their image, left out": 2,
     }
+
+
+def test_faulty_boxes_are_faults_of_the_first_tile(coco, picture):
+    coco.add(picture(18, 10), [(1, 1, 2, 2)])
+    coco.add(picture(18, 10), [(3, 3, 0, 2), (40, 1, 2, 2), (1, 1, 2, 2)])
+    coco.document["annotations"][3]["category_id"] = 99
+    first, *others = tiles(coco.source())
+    assert [fault[:2] for fault in first.faults] == [
+        ("annotations[3]", "unknown category"),
+        ("20.png", "side not positive"),
+        ("20.png", "outside the image"),
+    ]
+    assert not any(tile.faults for tile in others)
 
 
 def test_pixels_are_those_of_the_window(coco, picture):

@@ -124,11 +124,6 @@ def test_box_without_numbers_becomes_nan(root, document):
         (lambda d: d["imgs"]["9"].update(path=None), r"imgs\.9\.path is None"),
         (lambda d: d["imgs"]["9"].pop("objects"), r"imgs\.9\.objects is None; it must be a list"),
         (lambda d: d["imgs"]["9"]["objects"].append("x"), r"objects\[2\] is 'x'"),
-        (
-            lambda d: d["imgs"]["9"]["objects"][0].update(category="pl55"),
-            "category is 'pl55', not in 'types'; did you mean 'pl5'",
-        ),
-        (lambda d: d["imgs"]["9"]["objects"][0].update(category=[]), r"category is \[\], not in 'types'"),
     ],
 )
 def test_faulty_annotations_are_one_clear_line(root, document, fault, message):
@@ -137,6 +132,25 @@ def test_faulty_annotations_are_one_clear_line(root, document, fault, message):
         annotations(root, document)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(root / "annotations.json"))
+
+
+@pytest.mark.parametrize(
+    ("category", "message"),
+    [
+        ("pl55", "category is 'pl55', not in 'types'; did you mean 'pl5'?"),
+        ([], "category is [], not in 'types'; known"),
+    ],
+)
+def test_object_of_a_class_that_is_not_in_types_is_left_to_packing(root, document, category, message):
+    document["imgs"]["9"]["objects"][0]["category"] = category
+    source = Tt100kSource(root, annotations(root, document), folders=["train"])
+    first, second = source
+    assert first.category_ids.tolist() == [3]
+    ((place, reason, told),) = first.faults
+    assert (place, reason) == ("imgs.9.objects[0]", "unknown category")
+    assert told.startswith(message)
+    assert second.faults == ()
+    assert source.remarks() == {}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from lowres.data.images import BadImageError
 from lowres.data.sources import Category
 from lowres.data.yolo import YoloSource, yolo_splits
 from lowres.data.yolo_labels import label_file
@@ -136,27 +137,33 @@ def test_splits_are_those_of_data_yaml(root):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0 0.5 0.5 0.5", r"train/labels/b\.txt:2: has 4 numbers; a box has 5"),
-        ("0 0.5 0.5 0.5 0.5 0.9", r"b\.txt:2: has 6 numbers \(a confidence at its end"),
-        ("0 .1 .2 .3 .4 .5 .6 .7", r"b\.txt:2: has 8 numbers"),
-        ("cat 0.5 0.5 0.5 0.5", r"b\.txt:2: 'cat 0.5 0.5 0.5 0.5' is not a row of numbers"),
-        ("2 0.5 0.5 0.5 0.5", r"b\.txt:2: class 2 is not in data\.yaml, whose classes are 0 to 1"),
-        ("-1 0.5 0.5 0.5 0.5", r"b\.txt:2: class '-1' is no whole number from 0"),
-        ("0.5 0.5 0.5 0.5 0.5", r"b\.txt:2: class '0.5' is no whole number"),
-        ("nan 0.5 0.5 0.5 0.5", r"b\.txt:2: class 'nan' is no whole number"),
-        ("inf 0.5 0.5 0.5 0.5", r"b\.txt:2: class 'inf' is no whole number"),
+        ("0 0.5 0.5 0.5", "has 4 numbers; a box has 5"),
+        ("0 0.5 0.5 0.5 0.5 0.9", "has 6 numbers (a confidence at its end"),
+        ("0 .1 .2 .3 .4 .5 .6 .7", "has 8 numbers"),
+        ("cat 0.5 0.5 0.5 0.5", "'cat 0.5 0.5 0.5 0.5' is not a row of numbers"),
+        ("2 0.5 0.5 0.5 0.5", "class 2 is not in data.yaml, whose classes are 0 to 1"),
+        ("-1 0.5 0.5 0.5 0.5", "class '-1' is no whole number from 0"),
+        ("0.5 0.5 0.5 0.5 0.5", "class '0.5' is no whole number"),
+        ("nan 0.5 0.5 0.5 0.5", "class 'nan' is no whole number"),
+        ("inf 0.5 0.5 0.5 0.5", "class 'inf' is no whole number"),
     ],
 )
-def test_faulty_line_is_named(root, line, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        train(root, train__labels__b=f"0 0.5 0.5 0.1 0.1\n{line}\n")
-    assert "\n" not in str(caught.value)
+def test_faulty_line_is_left_out_and_named_for_packing(root, line, message):
+    image = list(train(root, train__labels__b=f"0 0.5 0.5 0.1 0.1\n{line}\n"))[1]
+    assert image.category_ids.tolist() == [0]
+    ((place, reason, told),) = image.faults
+    assert place == "train/labels/b.txt:2"
+    assert reason == ("unknown category" if "class" in message and "box" not in message else "line is no box")
+    assert told.startswith(message)
 
 
-def test_label_file_that_is_no_text_is_named(root):
+def test_image_whose_label_file_is_no_text_is_left_to_packing(root):
     write(root, "train/labels/b.txt", b"\xff\xfe0 1")
-    with pytest.raises(ValueError, match=r"b\.txt: is no UTF-8 text"):
-        train(root)
+    first, second = train(root)
+    assert first.read()
+    assert len(second.category_ids) == 0
+    with pytest.raises(BadImageError, match=r"^label file cannot be read: train/labels/b\.txt: is no UTF-8 text"):
+        second.read()
 
 
 def test_coordinates_in_pixels_are_refused_but_one_box_out_of_frame_is_not(root):

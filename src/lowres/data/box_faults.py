@@ -22,3 +22,8 @@ def inside_frame(box_xyxy_px: np.ndarray, *, width_px: float, height_px: float) 
     if not (inside[2:] > inside[:2]).all():
         return None, OUTSIDE
     return inside, CLIPPED if np.abs(inside - box_xyxy_px).max() > _ROUNDING_PX else ""
+
+
+def described(box_xyxy_px: np.ndarray, fault: str) -> str:
+    """The fault and the box, as packing tells it."""
+    return f"{fault}: {' '.join(f'{corner:g}' for corner in box_xyxy_px)}"

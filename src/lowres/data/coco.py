@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lowres.data.coco_instances import CocoInstances, stated_wh_px
 from lowres.data.image_files import open_images
+from lowres.data.problems import pass_over
 from lowres.data.sources import SourceImage
 
 
@@ -15,7 +16,7 @@ class CocoSource:
     """One split in COCO form; ValueError as `CocoInstances`, and for images that cannot be opened."""
 
     def __init__(self, images: Path, annotations: Path) -> None:
-        self._instances = CocoInstances(annotations)
+        self._instances = CocoInstances(annotations, problem=pass_over)
         self.name = self._instances.name
         self.categories = self._instances.categories
         self._files = open_images(images)
@@ -33,4 +34,5 @@ class CocoSource:
                 read=lambda name=name: self._files.read(name),
                 stated_wh_px=stated_wh_px(image),
                 **self._instances.objects(image["id"]),
+                faults=tuple(self._instances.faults.get(image["id"], ())),
             )

@@ -1,7 +1,7 @@
 """What a COCO instances file says, without its images: for training data (`coco.py`) and for scoring others' results.
 
-What makes the file ambiguous (unknown or double ids, missing keys) is refused here, in one line; what is wrong with
-a single box or image is passed on. Segmentations are not read; `area` is.
+What makes the file ambiguous (double ids, missing keys) is refused here, in one line; what is wrong with a single box
+or image is passed on. Segmentations are not read; `area` is.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lowres.data.coco_values import box_xyxy, is_id, sides_wh
+from lowres.data.problems import Fault, Problem, refuse
 from lowres.data.sources import Category
 from lowres.data.text_files import number_or_nan, read_json_object
 from lowres.records import ImageTruth
@@ -19,12 +20,15 @@ from lowres.records import ImageTruth
 class CocoInstances:
     """Images, categories by ascending id, and the objects of each image.
 
+    `problem` gets what is wrong with an annotation: its image or its category is unknown. If it returns, `faults` has
+    it under its image, or under the first one where that is the unknown.
+
     Raises:
         ValueError: a missing file, malformed JSON, a missing key, no images, a double image or category id, a
-            file listed twice, an annotation of an unknown image or category.
+            file listed twice; as `problem` does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, problem: Problem = refuse) -> None:
         self.name = str(path)
         document = read_json_object(path, holding="COCO instances are an object with 'images'")
         self.images = _section(document, "images", self.name)
@@ -46,15 +50,16 @@ class CocoInstances:
             seen.add(image["file_name"])
         category_ids = {category.id for category in self.categories}
         self._objects: dict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+        self.faults: dict[int, list[Fault]] = defaultdict(list)
         for position, entry in enumerate(objects):
-            where = f"{self.name}: annotations[{position}]"
-            if not is_id(entry.get("image_id")) or entry["image_id"] not in image_ids:
-                got = entry.get("image_id")
-                raise ValueError(f"{where}.image_id is {got!r}, not an id in 'images'; add the image or drop the box")
-            if not is_id(entry.get("category_id")) or entry["category_id"] not in category_ids:
-                got = entry.get("category_id")
-                raise ValueError(f"{where}.category_id is {got!r}, not an id in 'categories'; correct one of the two")
-            self._objects[entry["image_id"]].append((position, entry))
+            unknown = _unknown(entry, image_ids, category_ids)
+            if unknown is None:
+                self._objects[entry["image_id"]].append((position, entry))
+                continue
+            place, (what, message) = f"annotations[{position}]", unknown
+            problem(f"unknown_{what}", f"{self.name}: {place}.{message}")
+            owner = self.images[0]["id"] if what == "image" else entry["image_id"]
+            self.faults[owner].append(Fault(place, f"unknown {what}", message))
 
     def objects(self, image_id: int) -> dict[str, np.ndarray]:
         """The objects of an image as arrays: `boxes_xyxy_px` float64 [n, 4], `category_ids` int64, `iscrowd` bool and
@@ -135,6 +140,18 @@ def _section(document: dict[str, Any], key: str, name: str) -> list[dict[str, An
         if not isinstance(entry, dict):
             raise ValueError(f"{name}: {key}[{position}] is {entry!r:.60}; each entry must be a JSON object")
     return section
+
+
+def _unknown(entry: dict[str, Any], image_ids: set[int], category_ids: set[int]) -> tuple[str, str] | None:
+    """What of an annotation is unknown, 'image' or 'category', and a sentence about it; None where both are known."""
+    for what, ids, section, remedy in (
+        ("image", image_ids, "images", "add the image or drop the box"),
+        ("category", category_ids, "categories", "correct one of the two"),
+    ):
+        got = entry.get(f"{what}_id")
+        if not is_id(got) or got not in ids:
+            return what, f"{what}_id is {got!r:.60}, not an id in '{section}'; {remedy}"
+    return None
 
 
 def _categories(section: list[dict[str, Any]], name: str) -> list[Category]:

@@ -16,9 +16,9 @@ class LeftOut:
         self.by_reason: Counter[str] = Counter()
         self._what = what
 
-    def add(self, file: str, reason: str, message: str) -> None:
-        """One more; `reason` is short, to count by, `message` says all."""
-        self.listed.append({"file": file, "reason": message})
+    def add(self, place: str, reason: str, message: str) -> None:
+        """One more; `place` is a file or a place in one, `reason` is short, to count by, `message` says all."""
+        self.listed.append({"file": place, "reason": message})
         self.by_reason[reason] += 1
 
     def check(self, *, kept: int, allowed: float, name: str) -> None:

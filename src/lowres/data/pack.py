@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lowres.data.box_faults import CLIPPED, inside_frame
+from lowres.data.box_faults import CLIPPED, described, inside_frame
 from lowres.data.doctor.packed_duplicates import Seen, seen
 from lowres.data.images import FORMATS, BadImageError, checked_pixels
 from lowres.data.in_order import map_in_order
@@ -49,7 +49,7 @@ def pack_split(
 
     Raises:
         ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused, or of the
-            boxes of the others dropped; all of either whatever is allowed.
+            boxes of the others dropped or not read; all of either whatever is allowed.
     """
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images and of boxes, from 0 to 1")
@@ -68,6 +68,8 @@ def pack_split(
     def check(image: SourceImage) -> _Checked | BadImageError:
         try:
             encoded = image.read()
+        except BadImageError as error:
+            return error
         except (ValueError, OSError) as error:
             return BadImageError("cannot be read", str(error))
         try:
@@ -87,6 +89,8 @@ def pack_split(
     ):
         warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata; sizes are ours to judge
         for done, (image, checked) in enumerate(map_in_order(pool, check, source, ahead=4 * threads), start=1):
+            for fault in image.faults:
+                dropped.add(*fault)
             if isinstance(checked, BadImageError):
                 refused.add(image.file_name, checked.reason, str(checked))
             else:
@@ -148,7 +152,7 @@ def _objects(
     ):
         inside, fault = inside_frame(box, width_px=checked.width, height_px=checked.height)
         if inside is None:
-            dropped.add(image.file_name, fault, f"{fault}: {' '.join(f'{corner:g}' for corner in box)}")
+            dropped.add(image.file_name, fault, described(box, fault))
             continue
         x, y, width, height = (float(v) for v in (*inside[:2], *(inside[2:] - inside[:2])))
         boxes["clipped"] += fault == CLIPPED

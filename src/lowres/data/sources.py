@@ -10,6 +10,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from lowres.data.images import BadImageError
+from lowres.data.problems import Fault
+
 
 @dataclass(frozen=True)
 class Category:
@@ -35,6 +38,16 @@ class SourceImage:
     category_ids: np.ndarray  # int64 [n], official
     iscrowd: np.ndarray  # bool [n]
     area_px: np.ndarray  # float64 [n], NaN where unknown
+    faults: tuple[Fault, ...] = ()  # objects besides, which could not be read
+
+
+def unreadable(reason: str, message: str) -> Callable[[], bytes]:
+    """A `read` for an image that cannot be used because of its annotations; packing counts it under `reason`."""
+
+    def read() -> bytes:
+        raise BadImageError(reason, message)
+
+    return read
 
 
 class Source(Protocol):

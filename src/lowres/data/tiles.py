@@ -2,24 +2,27 @@
 
 Tiles of a row are spread evenly from edge to edge and overlap by at least what is asked; a side that is shorter than a
 tile gives one tile of that side. A box is in every tile that shows enough of it, cut to the tile; what no tile shows
-enough of is counted. Tiles without objects are kept as a share, chosen by a hash of their names, so that the choice is
-the same every time and does not depend on the other images.
+enough of is counted. Faulty boxes are in no tile; the first one has them as its faults, for packing to count. Tiles
+without objects are kept as a share, chosen by a hash of their names, so that the choice is the same every time and does
+not depend on the other images.
 """
 
 import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from lowres.data.box_faults import described, inside_frame
+from lowres.data.problems import Fault
 from lowres.data.sources import Source, SourceImage, remarks_of
 from lowres.data.windows import Picture, Window, cut_window, visible_shares, wh_px
 
 CUT = "objects left out of a tile that shows too little of them"
 LOST = "objects that no tile shows enough of"
 EMPTY = "tiles without objects, left out"
-INVALID = "boxes without area inside their image, left out"
 
 
 class Tiles:
@@ -57,7 +60,11 @@ class Tiles:
         self._empty_fraction = empty_fraction
         self._jpeg_quality = jpeg_quality
         self._remarks: Counter[str] = Counter()
-        self._length = sum(len(self._windows(image, self._remarks)) for image in source)
+        self._faults: list[Fault] = []
+        self._length = 0
+        for image in source:
+            self._faults += image.faults
+            self._length += len(self._windows(image, self._remarks, self._faults))
 
     def __len__(self) -> int:
         return self._length
@@ -67,9 +74,9 @@ class Tiles:
         image_id = 0
         for image in self._source:
             picture = Picture(image)
-            for window in self._windows(image, Counter()):
+            for window in self._windows(image, Counter(), []):
                 image_id += 1
-                yield cut_window(
+                tile = cut_window(
                     image,
                     picture,
                     window,
@@ -78,19 +85,22 @@ class Tiles:
                     min_visibility=self._min_visibility,
                     jpeg_quality=self._jpeg_quality,
                 )
+                yield replace(tile, faults=tuple(self._faults)) if image_id == 1 else tile
 
     def remarks(self) -> dict[str, int]:
         """What was cut off and left out."""
         return {**remarks_of(self._source), **{key: count for key, count in self._remarks.items() if count}}
 
-    def _windows(self, image: SourceImage, remarks: Counter[str]) -> list[Window]:
+    def _windows(self, image: SourceImage, remarks: Counter[str], faults: list[Fault]) -> list[Window]:
         size = wh_px(image)
         if size is None:
             # Reading any part of it fails, with the reason.
             return [Window(0, 0, 1, 1)]
         boxes = image.boxes_xyxy_px
         valid = visible_shares(boxes, Window(0, 0, *size)) > 0
-        remarks[INVALID] += int((~valid).sum())
+        for box in boxes[~valid]:
+            _, reason = inside_frame(box, width_px=size[0], height_px=size[1])
+            faults.append(Fault(image.file_name, reason, described(box, reason)))
         shown_somewhere = np.zeros(len(boxes), bool)
         chosen = []
         for window in _grid(*size, tile_px=self._tile_px, overlap_px=self._overlap_px):

@@ -17,6 +17,7 @@ import numpy as np
 
 from lowres.data.image_files import image_wh_px, open_images
 from lowres.data.measured_classes import OTHER_CLASSES
+from lowres.data.problems import Fault
 from lowres.data.sources import Category, SourceImage, nearest
 from lowres.data.text_files import lines_of, read_json_object
 from lowres.data.tt100k_values import box_xyxy, is_image_id, names_its_folder
@@ -27,9 +28,11 @@ class Tt100kAnnotations:
 
     Category ids are places in `types`, from 1, whichever classes a split uses; image ids are the data set's own.
 
+    Objects of a class that is not in `types` are not among those of their image, but in `faults` under its id.
+
     Raises:
-        ValueError: a missing file, malformed JSON, a missing or malformed key, an object of a class not in `types`, an
-            id that is no whole number or differs from its key, a path that two images have.
+        ValueError: a missing file, malformed JSON, a missing or malformed key, an id that is no whole number or differs
+            from its key, a path that two images have.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +45,7 @@ class Tt100kAnnotations:
             got = "missing" if "imgs" not in document else f"a {type(images).__name__} of no use"
             raise ValueError(f"{self.name}: 'imgs' is {got}; it must be an object with an entry per image id")
         self.images: dict[int, dict[str, Any]] = {}
+        self.faults: dict[int, tuple[Fault, ...]] = {}
         owners: dict[str, str] = {}
         for key, image in images.items():
             self._check(key, image)
@@ -50,7 +54,10 @@ class Tt100kAnnotations:
                 raise ValueError(
                     f"{self.name}: imgs.{key}.path {image['path']!r:.60} is also that of {other}; merge them"
                 )
-            self.images[int(key)] = image
+            faults = [self._unknown(f"imgs.{key}.objects[{n}]", entry) for n, entry in enumerate(image["objects"])]
+            self.faults[int(key)] = tuple(fault for fault in faults if fault is not None)
+            known = [entry for entry, fault in zip(image["objects"], faults, strict=True) if fault is None]
+            self.images[int(key)] = {**image, "objects": known}
 
     def _check(self, key: str, image: Any) -> None:
         where = f"{self.name}: imgs.{key:.40}"
@@ -68,12 +75,13 @@ class Tt100kAnnotations:
         for position, entry in enumerate(image["objects"]):
             if not isinstance(entry, dict):
                 raise ValueError(f"{where}.objects[{position}] is {entry!r:.40}; it must be an object")
-            category = entry.get("category")
-            if not isinstance(category, str) or category not in self.category_ids:
-                raise ValueError(
-                    f"{where}.objects[{position}].category is {category!r:.40}, not in 'types'; "
-                    f"{nearest(str(category)[:40], self.category_ids)}"
-                )
+
+    def _unknown(self, place: str, entry: dict[str, Any]) -> Fault | None:
+        category = entry.get("category")
+        if isinstance(category, str) and category in self.category_ids:
+            return None
+        hint = nearest(str(category)[:40], self.category_ids)
+        return Fault(place, "unknown category", f"category is {category!r:.40}, not in 'types'; {hint}")
 
 
 class Tt100kSource:
@@ -114,6 +122,7 @@ class Tt100kSource:
         wanted = set(listed)
         self.categories = [category for category in annotations.categories if category.name in wanted]
         self._category_ids = {name: annotations.category_ids[name] for name in kept}
+        self._faults = annotations.faults
         everywhere = annotations.images
         inside = {number for number, image in everywhere.items() if image["path"].split("/")[0] in folders}
         if not inside:
@@ -141,6 +150,7 @@ class Tt100kSource:
                 category_ids=np.array([self._category_ids[entry["category"]] for entry in objects], np.int64),
                 iscrowd=np.zeros(len(objects), bool),
                 area_px=np.full(len(objects), np.nan),
+                faults=self._faults[number],
             )
 
     def remarks(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ Boxes of VOC count pixels from 1 and include the last one; ours begin at 0 and e
 one. `difficult` objects become crowd regions: neither hit nor miss, as in VOC's own evaluation.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,15 +12,17 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from lowres.data.image_files import open_images
-from lowres.data.sources import Category, SourceImage
+from lowres.data.problems import Fault
+from lowres.data.sources import Category, SourceImage, unreadable
 
 
 class VocSource:
     """One split in VOC form; `prefix` is the folder inside `root` that holds Annotations, ImageSets and JPEGImages.
 
+    An image whose XML is missing or malformed, and an object of a class that is not in `classes`, are left to packing.
+
     Raises:
-        ValueError: a missing or empty list, a name listed twice, a missing or malformed XML, an object of a class that
-            is not in `classes`.
+        ValueError: a missing or empty list, a name listed twice.
     """
 
     def __init__(self, root: Path, *, prefix: str, ids: str, classes: Sequence[str]) -> None:
@@ -46,19 +49,29 @@ class VocSource:
     def __iter__(self) -> Iterator[SourceImage]:
         """The images in the order of the list; ids count from 1."""
         for number, name in enumerate(self._names, start=1):
-            root = self._annotation(name)
             file_name = f"{name}.jpg"
-            objects = root.findall("object")
-            crowd = [entry.findtext("difficult", "0").strip() == "1" for entry in objects]
+            read = functools.partial(self._files.read, f"{self._prefix}JPEGImages/{file_name}")
+            try:
+                root = self._annotation(name)
+            except ValueError as error:
+                root, read = ET.Element("annotation"), unreadable("annotation cannot be read", str(error))
+            every = [(place, entry, _label(entry)) for place, entry in enumerate(root.findall("object"), start=1)]
+            objects = [(entry, label) for _, entry, label in every if label in self._category_ids]
+            crowd = [entry.findtext("difficult", "0").strip() == "1" for entry, _ in objects]
             yield SourceImage(
                 image_id=number,
                 file_name=file_name,
-                read=lambda file_name=file_name: self._files.read(f"{self._prefix}JPEGImages/{file_name}"),
+                read=read,
                 stated_wh_px=_stated_wh_px(root),
-                boxes_xyxy_px=np.array([_box(entry) for entry in objects], np.float64).reshape(-1, 4),
-                category_ids=np.array([self._category(entry, name) for entry in objects], np.int64),
+                boxes_xyxy_px=np.array([_box(entry) for entry, _ in objects], np.float64).reshape(-1, 4),
+                category_ids=np.array([self._category_ids[label] for _, label in objects], np.int64),
                 iscrowd=np.array(crowd, bool),
                 area_px=np.full(len(objects), np.nan),
+                faults=tuple(
+                    self._unknown(f"{name}.xml object {place}", label)
+                    for place, _, label in every
+                    if label not in self._category_ids
+                ),
             )
 
     def _annotation(self, name: str) -> ET.Element:
@@ -66,18 +79,17 @@ class VocSource:
         try:
             return ET.fromstring(self._files.read(path))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{self.name}: {path} cannot be read: {error}") from error
+            raise ValueError(f"{path}: {error}") from error
         except ET.ParseError as error:
-            raise ValueError(f"{self.name}: {path} is no XML: {error}") from error
+            raise ValueError(f"{path} is no XML: {error}") from error
 
-    def _category(self, entry: ET.Element, name: str) -> int:
-        label = (entry.findtext("name") or "").strip()
-        if label not in self._category_ids:
-            known = ", ".join(self._category_ids)
-            raise ValueError(
-                f"{self.name}: {name}.xml has an object of class {label!r}; data.source.classes has {known}"
-            )
-        return self._category_ids[label]
+    def _unknown(self, place: str, label: str) -> Fault:
+        known = ", ".join(self._category_ids)
+        return Fault(place, "unknown category", f"class {label!r:.60} is not in data.source.classes, which has {known}")
+
+
+def _label(entry: ET.Element) -> str:
+    return (entry.findtext("name") or "").strip()
 
 
 def _stated_wh_px(root: ET.Element) -> tuple[int, int] | None:

@@ -8,32 +8,35 @@ data.yaml) gives its box.
 """
 
 import functools
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lowres.data.image_files import ImageFiles, image_wh_px, open_images
-from lowres.data.sources import Category, SourceImage
+from lowres.data.problems import Fault
+from lowres.data.sources import Category, SourceImage, unreadable
 from lowres.data.text_files import lines_of, yaml_object
 from lowres.data.yolo_labels import boxes_xyxy_px, check_shares, label_file, read_label
 from lowres.data.yolo_yaml import SplitListing, class_names, split_keys
 
 POLYGONS = "polygons turned into boxes"
 NO_LABEL_FILE = "images without a label file"
+_REASONS = {"bad_label_line": "line is no box", "unknown_category": "unknown category"}
 
 
 class YoloSource:
     """One split; `root` is a folder, tar or zip, `file` the name of data.yaml in it, `split` one of its keys.
 
     Category ids are the class numbers, from 0; image ids count from 1 in the order of the names. Label files are read
-    at once, image headers while iterating.
+    at once, image headers while iterating. A line that gives no box, and an image whose label file is no text, are left
+    to packing.
 
     Raises:
-        ValueError: data.yaml is missing or malformed, the split is not in it or has no images, a label line cannot be
-            read, no image has a label file, or most coordinates are in pixels.
+        ValueError: data.yaml is missing or malformed, the split is not in it or has no images, no image has a label
+            file, or most coordinates are in pixels.
     """
 
     def __init__(self, root: Path, *, file: str, split: str) -> None:
@@ -48,6 +51,8 @@ class YoloSource:
         self._wh_px = functools.cache(lambda name: image_wh_px(self._files, name))
         self._names = SplitListing(self._files, present, document, file=file, yaml=yaml).images(split)
         self._remarks: Counter[str] = Counter()
+        self._faults: dict[str, list[Fault]] = defaultdict(list)  # by image, as what follows
+        self._unreadable: dict[str, str] = {}
         self._labels = self._read_labels(set(present), keypoints="kpt_shape" in document)
 
     def __len__(self) -> int:
@@ -60,12 +65,13 @@ class YoloSource:
             yield SourceImage(
                 image_id=number,
                 file_name=name,
-                read=lambda name=name: self._files.read(name),
+                read=self._reader(name),
                 stated_wh_px=size,
                 boxes_xyxy_px=boxes_xyxy_px(labels, size),
                 category_ids=labels[:, 0].astype(np.int64),
                 iscrowd=np.zeros(len(labels), bool),
                 area_px=np.full(len(labels), np.nan),
+                faults=tuple(self._faults.get(name, ())),
             )
 
     def remarks(self) -> dict[str, int]:
@@ -84,15 +90,13 @@ class YoloSource:
                 self._remarks[NO_LABEL_FILE] += 1
                 labels.append(np.empty((0, 5)))
                 continue
-            where = f"{self.name}: {file}"
             try:
-                data = self._files.read(file)
+                lines = lines_of(self._files.read(file), name=file)
             except (OSError, ValueError) as error:
-                raise ValueError(f"{where}: cannot be read: {error}") from error
-            rows = [
-                self._row(text, f"{where}:{number}", keypoints=keypoints) for number, text in lines_of(data, name=where)
-            ]
-            labels.append(np.array(rows, np.float64).reshape(-1, 5))
+                self._unreadable[name] = str(error)
+                lines = []
+            rows = [self._row(text, name, f"{file}:{number}", keypoints=keypoints) for number, text in lines]
+            labels.append(np.array([row for row in rows if row is not None], np.float64).reshape(-1, 5))
         if self._remarks[NO_LABEL_FILE] == len(labels):
             raise ValueError(
                 f"{self.name}: none of {len(labels)} images has a label file; for {self._names[0]} it would be "
@@ -101,12 +105,24 @@ class YoloSource:
         check_shares(np.concatenate(labels)[:, 1:], self.name)
         return labels
 
-    def _row(self, text: str, where: str, *, keypoints: bool) -> list[float]:
-        read = read_label(text, where, num_classes=len(self.categories), keypoints=keypoints)
-        assert read is not None
+    def _row(self, text: str, image: str, where: str, *, keypoints: bool) -> list[float] | None:
+        found: list[Fault] = []
+
+        def problem(kind: str, message: str) -> None:
+            found.append(Fault(where, _REASONS[kind], message.removeprefix(f"{where}: ")))
+
+        read = read_label(text, where, num_classes=len(self.categories), keypoints=keypoints, problem=problem)
+        if found or read is None:
+            self._faults[image] += found[:1]
+            return None
         values, polygon = read
         self._remarks[POLYGONS] += polygon
         return values
+
+    def _reader(self, name: str) -> Callable[[], bytes]:
+        if name in self._unreadable:
+            return unreadable("label file cannot be read", self._unreadable[name])
+        return lambda: self._files.read(name)
 
 
 def yolo_splits(root: Path, *, file: str) -> dict[str, "YoloSource"]:

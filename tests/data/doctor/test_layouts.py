@@ -90,9 +90,10 @@ def test_sound_voc_is_clean_in_a_folder_and_in_a_tar_inside_one(tmp_path):
 
 
 def test_what_auto_refuses_is_examined_and_the_refusal_is_quoted(tmp_path):
-    voc(tmp_path)
-    (tmp_path / "Annotations/1.xml").write_text("<annotation><object>")
-    with pytest.raises(ValueError, match="is no XML") as refused:
+    lists = voc(tmp_path) / "ImageSets/Main"
+    (lists / "train.txt").rename(lists / "trainval.txt")
+    (lists / "val.txt").write_text("1")
+    with pytest.raises(ValueError, match="have 1 images in common") as refused:
         recognise(tmp_path)
     finding = find_layout(tmp_path).findings[0]
     assert (finding.kind, finding.detail) == ("not_recognised", str(refused.value).removeprefix(f"{tmp_path}: "))
