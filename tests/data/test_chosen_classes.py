@@ -62,6 +62,7 @@ def test_remarks_of_the_inner_source_are_passed_on(source):
         (["zebra"], {}, "classes: the source has no class 'zebra'; known: cat, dog"),
         (None, {"cta": "x"}, "rename: the source has no class 'cta'; did you mean 'cat'?"),
         (["dog"], {"cat": "x"}, "rename: 'cat' is not among the chosen classes"),
+        (None, {"cat": " "}, "rename: 'cat' becomes ' '; give it a name"),
     ],
 )
 def test_impossible_choice_is_one_clear_line(source, classes, rename, message):

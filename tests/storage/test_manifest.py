@@ -70,6 +70,11 @@ def test_more_files_or_bytes_than_allowed_are_refused():
         decode_manifest(encode_manifest([Entry("a", 500, SHA), Entry("b", 501, SHA)]), **CAPS)
 
 
+def test_a_limit_that_is_no_number_allows_nothing():
+    with pytest.raises(ValueError, match=r"at most nan GB are allowed; raise the limit \(--max-gb\)"):
+        decode_manifest(encode_manifest([Entry("a", 1, SHA)]), **CAPS | {"max_bytes": float("nan")})
+
+
 def test_a_path_that_leaves_the_folder_is_refused():
     with pytest.raises(ValueError, match="leaves the folder"):
         decode_manifest(encode_manifest([Entry("../a", 1, SHA)]), **CAPS)

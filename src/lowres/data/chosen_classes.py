@@ -19,7 +19,8 @@ class ChosenClasses:
     left out. Both losses are counted.
 
     Raises:
-        ValueError: no class, one twice, a class or an old name that the source lacks, an old name that is not chosen.
+        ValueError: no class, one twice, a class or an old name that the source lacks, an old name that is not chosen,
+            an empty new one.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class ChosenClasses:
                 raise ValueError(
                     f"{self.name}: rename: '{name}' is not among the chosen classes; {nearest(name, chosen)}"
                 )
+            if not rename[name].strip():
+                raise ValueError(f"{self.name}: rename: '{name}' becomes {rename[name]!r}; give it a name")
         first: dict[str, int] = {}  # new name -> id
         self._new_ids: dict[int, int] = {}
         for name in sorted(chosen, key=lambda name: known[name].id):

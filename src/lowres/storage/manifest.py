@@ -59,7 +59,7 @@ def decode_manifest(data: bytes, *, where: str, max_files: int, max_bytes: float
         )
     entries = [_entry(row, where=where) for row in rows]
     total = sum(entry.bytes for entry in entries)
-    if total > max_bytes:
+    if not total <= max_bytes:  # nor is NaN a limit
         raise ValueError(
             f"{where}: names {total / 1e9:.3g} GB, at most {max_bytes / 1e9:.3g} GB are allowed; "
             "raise the limit (--max-gb) if you trust the bucket"

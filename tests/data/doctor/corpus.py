@@ -144,6 +144,11 @@ def wrong_size(data):
     return "size_differs", "resized.png"
 
 
+def tiny_image(data):
+    data.add(content=encoded(picture(815, 40, 31)), size=(40, 31), name="tiny.png", objects=0)
+    return "small_image", "tiny.png"
+
+
 def swapped_size(data):
     data.add(size=(HEIGHT, WIDTH), name="swapped.png")
     return "size_differs", "swapped.png"
@@ -336,6 +341,7 @@ IMAGES = {name: of_content(*fault) for name, fault in CONTENTS.items()} | {
     "another size": wrong_size,
     "swapped size": swapped_size,
     "boxes on the turned picture": boxes_drawn_on_the_turned_picture,
+    "31 px high": tiny_image,
     "missing file": missing_file,
     "folder for a file": folder_in_place_of_file,
     "unlisted file": unlisted_file,

@@ -115,6 +115,17 @@ def test_faults_of_a_zip_are_named_and_its_other_members_read(tmp_path):
     assert list(listing.sizes) == ["cat/1.png"]
 
 
+def test_archive_whose_data_yaml_occurs_twice_is_told_so(tmp_path):
+    for folder, content in (("images", encoded(picture(1))), ("labels", b"0 .5 .5 .5 .5")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / ("1.png" if folder == "images" else "1.txt")).write_bytes(content)
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: images\n")
+    with tarfile.open(tmp_path / "set.tar", "w") as packed:
+        for name in ("images", "labels", "data.yaml", "data.yaml"):
+            packed.add(tmp_path / name, name)
+    assert ("archive_repeated_member", "set.tar: data.yaml") in kinds(tmp_path / "set.tar")
+
+
 def test_mosaics_are_said_to_be_labelled_images(tmp_path):
     (tmp_path / "train_00.webp").write_bytes(encoded(picture(1), "WEBP", lossless=True))
     layout = find_layout(tmp_path)

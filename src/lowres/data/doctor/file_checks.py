@@ -7,6 +7,7 @@ from lowres.data.doctor.loose import Layout, LooseSplit
 from lowres.data.images import size_difference
 
 _NAMED = 3
+_SMALL_PX = 32  # the largest data.min_side_px of the presets
 
 
 def file_findings(layout: Layout, facts: list[list[ImageFacts | None]]) -> list[Finding]:
@@ -25,11 +26,16 @@ def file_findings(layout: Layout, facts: list[list[ImageFacts | None]]) -> list[
             if fact.wh_px and image.stated_wh_px and fact.wh_px != image.stated_wh_px:
                 detail = size_difference(image.stated_wh_px, fact.wh_px)
                 found.append(Finding("size_differs", split.name, image.place, detail, index))
+            if layout.detection and fact.wh_px and min(fact.wh_px) < _SMALL_PX:
+                detail = "{}x{}".format(*fact.wh_px)
+                found.append(Finding("small_image", split.name, image.place, detail, index))
             if layout.detection and image.usable and not image.objects:
                 found.append(Finding("no_objects", split.name, image.place, "", index))
-    for files, splits in _by_listing(layout) if layout.detection else ():
+    for files, splits in _by_listing(layout):
         name = " and ".join(dict.fromkeys(split.name for split in splits[:_NAMED]))
         found += [Finding(kind, name, place, detail) for kind, place, detail in files.faults]
+        if not layout.detection:
+            continue
         listed = {files.full_name(image.key) for split in splits for image in split.images if image.key is not None}
         found += [Finding("unlisted_image", name, file) for file in files.images() if file not in listed]
     return found

@@ -86,6 +86,9 @@ KINDS: dict[str, Kind] = {
     "not_an_image": Kind(_E, "file is not an image", "replace it", _DROP_IMAGE),
     "too_many_pixels": Kind(_E, "image has too many pixels", "tile it or make it smaller", _DROP_IMAGE),
     "too_small": Kind(_E, "image is too small", "leave it out", _DROP_IMAGE),
+    "small_image": Kind(
+        _N, "image has a side below 32 px, which prepare refuses where data.min_side_px is more", "leave it out"
+    ),
     "truncated": Kind(_E, "image is truncated or damaged", "fetch it again", _DROP_IMAGE),
     "size_differs": Kind(
         _E, "image has another size than its annotations say", "annotate this file, or restore the annotated one",
