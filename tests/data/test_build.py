@@ -1,6 +1,7 @@
 """From the section `data.source` of params.yaml to splits, through the schema."""
 
 import json
+import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -143,3 +144,46 @@ def test_signs_may_be_divided_no_further_but_chosen(tmp_path):
     (tmp_path / "scratch").mkdir()
     chosen = {"kind": "chosen", "of": signs, "classes": None, "rename": {"stop": "halt"}, "keep_emptied": True}
     assert "halt" in [category.name for category in build(chosen, tmp_path)["test"].categories]
+
+
+def read_all(splits):
+    return {
+        split: [(image.file_name, image.read(), image.boxes_xyxy_px.tolist()) for image in part]
+        for split, part in splits.items()
+    }
+
+
+def archives(root):
+    shutil.make_archive(str(root), "tar", root.parent, root.name)
+    shutil.make_archive(str(root), "zip", root)
+    return [root.with_suffix(".tar"), root.with_suffix(".zip")]
+
+
+def test_coco_packed_whole_is_the_same_as_in_a_folder(new_coco, picture, tmp_path):
+    coco = new_coco("set")
+    for number in range(3):
+        coco.add(picture(20, 16, seed=number), [(1, 2, 5, 6)])
+    coco.source()
+    part = {"images": "images", "annotations": "instances.json"}
+    settings = {"kind": "coco", "root": str(tmp_path / "set"), "train": part, "val": part, "test": None}
+    there = read_all(build(settings, tmp_path))
+    for archive in archives(tmp_path / "set"):
+        assert read_all(build(settings | {"root": str(archive)}, tmp_path)) == there
+        auto = divided({"kind": "auto", "root": str(archive)}, val=0.4)
+        assert sizes(build(auto, tmp_path)) == {"train": 2, "val": 1, "test": 1}
+
+
+def test_tt100k_packed_whole_is_the_same_as_in_a_folder(tmp_path, picture, png):
+    root = tmp_path / "set"
+    imgs = {}
+    for number, split in enumerate(("train", "train", "val")):
+        (root / split).mkdir(parents=True, exist_ok=True)
+        (root / f"{split}/{number}.png").write_bytes(png(picture(20, 16, seed=number)))
+        box = {"xmin": 1, "ymin": 1, "xmax": 9, "ymax": 9}
+        objects = [{"category": "pn", "bbox": box}]
+        imgs[str(number)] = {"path": f"{split}/{number}.png", "id": number, "objects": objects}
+    (root / "annotations.json").write_text(json.dumps({"types": ["pn"], "imgs": imgs}))
+    there = read_all(build({"kind": "auto", "root": str(root)}, tmp_path))
+    assert [len(part) for part in there.values()] == [2, 1, 1]
+    for archive in archives(root):
+        assert read_all(build({"kind": "auto", "root": str(archive)}, tmp_path)) == there

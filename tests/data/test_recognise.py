@@ -1,5 +1,6 @@
 import json
 import tarfile
+import zipfile
 
 import pytest
 
@@ -99,6 +100,90 @@ def test_one_coco_file_without_a_split_is_train(root):
     fill(root, {"labels.json": INSTANCES, "1.png": "", "sub/2.png": ""})
     settings = recognise(root).settings
     assert (settings["train"], settings["val"]) == ({"images": ".", "annotations": "labels.json"}, None)
+
+
+def packed(root, kind):
+    """The folder `root` as an archive with one folder before its names, and as one without."""
+    for name in ("", root.name):
+        path = root.parent / f"{name or 'flat'}.{kind}"
+        files = [(file, f"{name}/{file.relative_to(root)}".lstrip("/")) for file in root.rglob("*") if file.is_file()]
+        if kind == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                for file, member in files:
+                    archive.write(file, member)
+        else:
+            with tarfile.open(path, "w") as archive:
+                for file, member in files:
+                    archive.add(file, member)
+        yield path, f"{name}/" if name else ""
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_coco_packed_whole(root, kind):
+    fill(root, coco("train") | coco("val"))
+    for archive, prefix in packed(root, kind):
+        settings = recognise(archive).settings
+        assert (settings["kind"], settings["root"], settings["test"]) == ("coco", str(archive), None)
+        for split in ("train", "val"):
+            assert settings[split] == {
+                "images": f"{prefix}{split}2017",
+                "annotations": f"{prefix}annotations/instances_{split}2017.json",
+            }
+
+
+def test_coco_packed_with_its_images_at_the_top(root):
+    fill(root, {"train.json": INSTANCES, "1.png": "", "sub/2.png": ""})
+    flat, _ = next(packed(root, "tar"))
+    assert recognise(flat).settings["train"] == {"images": ".", "annotations": "train.json"}
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_tt100k_packed_whole(root, kind):
+    fill(root, {"annotations.json": TT100K})
+    for archive, prefix in packed(root, kind):
+        settings = recognise(archive).settings
+        assert (settings["root"], settings["annotations"]) == (str(archive), f"{prefix}annotations.json")
+        assert settings["train"] == {"folders": ["train"], "ids": None}
+
+
+def test_coco_in_the_only_archive_of_a_folder(root):
+    fill(root, coco("train"))
+    archive, _ = next(packed(root, "zip"))
+    (root.parent / "outer").mkdir()
+    archive = archive.rename(root.parent / "outer" / "set.zip")
+    assert recognise(root.parent / "outer").settings == recognise(archive).settings
+
+
+def test_archives_in_an_archive_are_not_looked_into(root):
+    fill(root, {"train.json": INSTANCES})
+    tar(root / "train.tar", ["1.png", "sub/2.png"])
+    flat, _ = next(packed(root, "tar"))
+    with pytest.raises(ValueError, match=r"the images of train\.json .* are in no folder and no archive"):
+        recognise(flat)
+
+
+def test_annotations_in_an_archive_that_cannot_be_read_are_named(root):
+    fill(root, {"train.json": "{", "1.png": ""})
+    flat, _ = next(packed(root, "tar"))
+    with pytest.raises(ValueError, match=r"no layout recognised .*flat\.tar/train\.json: malformed JSON") as caught:
+        recognise(flat)
+    assert "\n" not in str(caught.value)
+
+
+def test_compressed_tars_are_refused_with_the_command_that_helps(root):
+    fill(root / "in", coco("train"))
+    (root / "in").rename(root.parent / "set2")
+    with tarfile.open(root / "coco.tar.gz", "w:gz") as archive:
+        archive.add(root.parent / "set2", "coco")
+    for path in (root, root / "coco.tar.gz"):
+        with pytest.raises(ValueError, match=rf"^{root}/coco\.tar\.gz: is a tar compressed with gzip, .*gzip -dc"):
+            recognise(path)
+    fill(root, {"train.json": INSTANCES})
+    with pytest.raises(ValueError, match=r"the images of train\.json are in no folder and no archive; .*gzip -dc"):
+        recognise(root)
+    (root / "train.json").write_text("1")
+    with pytest.raises(ValueError, match=r"no layout recognised .*coco\.tar\.gz: is a tar compressed with gzip"):
+        recognise(root)
 
 
 def test_voc_with_its_classes(root):

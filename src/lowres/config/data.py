@@ -19,14 +19,14 @@ class SignsSource(Strict):
 
 
 class CocoSplit(Strict):
-    """Images (a folder or a tar) and instances JSON, relative to the source's root."""
+    """Images (a folder, tar or zip) and instances JSON, relative to the source's root; both may lie in an archive."""
 
     images: str
     annotations: str
 
 
 class CocoSource(Strict):
-    """A COCO data set: images in folders or tars, boxes in instances JSON."""
+    """A COCO data set: images in folders, tars or zips, boxes in instances JSON; `root` is a folder, tar or zip."""
 
     kind: Literal["coco"]
     root: str
@@ -69,7 +69,8 @@ class Tt100kSplit(Strict):
 
 
 class Tt100kSource(Strict):
-    """Tsinghua-Tencent 100K: `annotations` is annotations.json (2016) or annotations_all.json (2021) in the root.
+    """Tsinghua-Tencent 100K: `annotations` is annotations.json (2016) or annotations_all.json (2021) in the root, which
+    is a folder, tar or zip.
 
     Training may know all classes or the 45 that papers measure; `measured_classes` are those whose objects val and
     test keep.

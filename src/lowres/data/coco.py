@@ -1,4 +1,5 @@
-"""COCO instances as a data source: one JSON of images, categories and boxes, beside a folder or a tar of images.
+"""COCO instances as a data source: one JSON of images, categories and boxes, beside a folder or archive of images,
+or together with them in one.
 
 What is wrong with a single box or image is passed on, for `pack.py` to count.
 """
@@ -6,8 +7,8 @@ What is wrong with a single box or image is passed on, for `pack.py` to count.
 from collections.abc import Iterator
 from pathlib import Path
 
+from lowres.data.archive_paths import open_images_at
 from lowres.data.coco_instances import CocoInstances, stated_wh_px
-from lowres.data.image_files import open_images
 from lowres.data.problems import pass_over
 from lowres.data.sources import SourceImage
 
@@ -19,7 +20,7 @@ class CocoSource:
         self._instances = CocoInstances(annotations, problem=pass_over)
         self.name = self._instances.name
         self.categories = self._instances.categories
-        self._files = open_images(images)
+        self._files = open_images_at(images)
 
     def __len__(self) -> int:
         return len(self._instances.images)

@@ -16,6 +16,8 @@ from collections.abc import Container, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
+from lowres.data.compressed_tars import compressed_tar_refusal
+
 MAX_FILE_BYTES = 256_000_000
 _MAX_RATIO = 200  # of unpacked to packed bytes; photographs reach 2, label files 20
 _SMALL_BYTES = 1_000_000  # below this, any ratio is harmless
@@ -89,6 +91,9 @@ class ImageTar:
                     if member.isreg() and not member.issparse():
                         members.append((member.name, (member.offset_data, member.size)))
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            refusal = compressed_tar_refusal(path)
+            if refusal is not None:
+                raise ValueError(refusal) from error
             raise ValueError(f"{path}: cannot be read as an uncompressed tar ({error}); unpack or repack it") from error
         self._index = MemberIndex(path, members, leave_out)
 
@@ -96,11 +101,11 @@ class ImageTar:
         """All regular members."""
         return self._index.names
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, most_bytes: int = MAX_FILE_BYTES) -> bytes:
         """The member's bytes."""
         offset, length = self._index[name]
-        if length > MAX_FILE_BYTES:
-            raise ValueError(f"the file has {length} bytes; at most {MAX_FILE_BYTES} are read")
+        if length > most_bytes:
+            raise ValueError(f"the file has {length} bytes; at most {most_bytes} are read")
         encoded = os.pread(self._file.fileno(), length, offset)
         if len(encoded) != length:
             raise ValueError(f"the tar ends inside this file ({len(encoded)} of {length} bytes)")
@@ -133,11 +138,11 @@ class ImageZip:
         """All regular members."""
         return self._index.names
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, most_bytes: int = MAX_FILE_BYTES) -> bytes:
         """The member's bytes; ValueError where they would be too many."""
         info = self._index[name]
-        if info.file_size > MAX_FILE_BYTES:
-            raise ValueError(f"the file unpacks to {info.file_size} bytes; at most {MAX_FILE_BYTES} are read")
+        if info.file_size > most_bytes:
+            raise ValueError(f"the file unpacks to {info.file_size} bytes; at most {most_bytes} are read")
         if info.file_size > max(_SMALL_BYTES, _MAX_RATIO * info.compress_size):
             raise ValueError(f"{info.compress_size} bytes unpack to {info.file_size}: a decompression bomb")
         return self._unpack(info, info.file_size)

@@ -21,8 +21,8 @@ class ImageFiles(Protocol):
         """Names of all files, sorted, with `/` between folders; hidden files and folders are left out."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """The file's bytes; ValueError or OSError where there is no such file."""
+    def read(self, name: str, *, most_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """The file's bytes; ValueError or OSError where there is no such file, or it has more than `most_bytes`."""
         ...
 
     def head(self, name: str, length: int) -> bytes:
@@ -39,8 +39,13 @@ def open_images(path: Path, *, leave_out: Container[str] = frozenset()) -> Image
     if path.is_dir():
         return ImageFolder(path)
     if path.is_file():
-        return (ImageZip if path.suffix.lower() == ".zip" else ImageTar)(path, leave_out=leave_out)
+        return open_archive(path, leave_out=leave_out)
     raise ValueError(f"{path}: no such folder or tar of images; check the path")
+
+
+def open_archive(path: Path, *, leave_out: Container[str] = frozenset()) -> ImageFiles:
+    """The files in an uncompressed `.tar` or a `.zip`; as `open_images`."""
+    return (ImageZip if path.suffix.lower() == ".zip" else ImageTar)(path, leave_out=leave_out)
 
 
 def is_image_name(name: str) -> bool:
@@ -75,11 +80,11 @@ class ImageFolder:
             found += [(below / name).as_posix() for name in files if not name.startswith(".")]
         return sorted(found)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, most_bytes: int = MAX_FILE_BYTES) -> bytes:
         """The file's bytes."""
         path = self._path(name)
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"the file has {path.stat().st_size} bytes; at most {MAX_FILE_BYTES} are read")
+        if path.stat().st_size > most_bytes:
+            raise ValueError(f"the file has {path.stat().st_size} bytes; at most {most_bytes} are read")
         return path.read_bytes()
 
     def head(self, name: str, length: int) -> bytes:

@@ -67,6 +67,9 @@ def recognise(root: Path) -> Recognised:
             f"{root}: holds more than one layout: {listed}; set data.source.kind to the one you mean"
         )
     if not found:
+        compressed = place.compressed_tars()
+        if compressed and len(compressed) == len(place.names):
+            raise ValueError(compressed[0])
         places = [place, *inside]
         notes = [note for each in places for note in [*each.notes, *hints(each)]]
         seen = "; ".join(f"{each.root.name}: {_contents(each)}" for each in places)

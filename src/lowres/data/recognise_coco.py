@@ -6,7 +6,6 @@ from typing import Any
 
 from lowres.data.image_files import open_images
 from lowres.data.recognised import Found, Place, split_in_name
-from lowres.data.text_files import read_json_object
 
 _MAX_FILES = 50
 
@@ -17,8 +16,6 @@ def find_coco(place: Place) -> list[Found]:
     Raises:
         ValueError: two files for one split, or images of a split that are nowhere or in several places.
     """
-    if not place.root.is_dir():
-        return []
     candidates: dict[str, list[str]] = {}  # file -> some of its images' names
     names = place.top_names(".json")
     if len(names) > _MAX_FILES:
@@ -26,7 +23,7 @@ def find_coco(place: Place) -> list[Found]:
         return []
     for name in names:
         try:
-            document = read_json_object(place.root / name)
+            document = place.json(name)
         except ValueError as error:
             place.notes.append(str(error))
             continue
@@ -100,6 +97,9 @@ def _images_of(place: Place, file: str, sample: list[str], split: str) -> str:
         found = near if len(near) == 1 else found
     if len(found) == 1:
         return found[0]
+    compressed = place.compressed_tars()
+    if not found and compressed:
+        raise ValueError(f"{place.root}: the images of {file} are in no folder and no archive; {compressed[0]}")
     where = f"lie in {', '.join(found)}" if found else "are in no folder and no archive"
     raise ValueError(
         f"{place.root}: the images of {file} ({', '.join(dict.fromkeys(sample))[:120]}) {where}; "

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from lowres.data.image_files import is_image_name
 from lowres.data.recognised import Found, Place
-from lowres.data.text_files import read_json_object, yaml_object
+from lowres.data.text_files import yaml_object
 from lowres.data.yolo_yaml import split_keys
 
 VOC_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
@@ -91,12 +91,10 @@ def find_yolo(place: Place) -> list[Found]:
 
 def find_tt100k(place: Place) -> list[Found]:
     """One find for each JSON with types and imgs; all classes are trained and measured unless one says otherwise."""
-    if not place.root.is_dir():
-        return []
     found = []
     for name in [name for name in place.top_names(".json") if PurePosixPath(name).name.startswith("annotations")]:
         try:
-            document = read_json_object(place.root / name)
+            document = place.json(name)
         except ValueError:
             continue  # noted by the finder of COCO
         images = document.get("imgs")
@@ -104,8 +102,10 @@ def find_tt100k(place: Place) -> list[Found]:
             continue
         entries = [image for image in images.values() if isinstance(image, dict)]
         folders = Counter(str(image.get("path", "")).split("/")[0] for image in entries)
-        root = place.root / PurePosixPath(name).parent
-        settings: dict[str, Any] = {"kind": "tt100k", "root": str(root), "annotations": PurePosixPath(name).name}
+        root, file = place.root, name
+        if root.is_dir():  # members of an archive answer without the folder that stands before them all
+            root, file = root / PurePosixPath(name).parent, PurePosixPath(name).name
+        settings: dict[str, Any] = {"kind": "tt100k", "root": str(root), "annotations": file}
         settings |= {"train_classes": "all", "measured_classes": "all"}
         settings |= {s: {"folders": [s], "ids": None} if folders[s] else None for s in ("train", "val", "test")}
         counts = ", ".join(f"{count} in {folder[:40]}" for folder, count in folders.most_common(4))
@@ -144,6 +144,7 @@ def hints(place: Place) -> list[str]:
         f"{file} is of kind {kind}: set data.source.kind: {kind} with num_val and seed"
         for file, kind in labelled_kinds(place.names)
     ]
+    said += place.compressed_tars()
     stems = [{PurePosixPath(n).stem for n in place.names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
     if 2 * len(stems[0] & stems[1]) > len(stems[0]):
         said.append("most JPEGs have a PNG of the same name: masks for segmentation, not boxes")

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lowres.data.archive_paths import MAX_ANNOTATION_BYTES
+from lowres.data.compressed_tars import compressed_tar_refusal, named_compressed_tar
 from lowres.data.image_files import ImageFiles
+from lowres.data.text_files import json_object, read_json_object
 
 ARCHIVES = (".tar", ".zip")
 
@@ -21,8 +24,31 @@ class Place:
         self.notes: list[str] = []
 
     def archives(self, *, folders_deep: int = 0) -> list[str]:
-        """Archives directly inside a folder, or at most so many folders deep."""
+        """Archives directly inside a folder, or at most so many folders deep; none of those that lie in an archive."""
+        if not self.root.is_dir():
+            return []
         return [name for name in self.names if name.lower().endswith(ARCHIVES) and name.count("/") <= folders_deep]
+
+    def compressed_tars(self) -> list[str]:
+        """What to tell of each compressed tar directly inside a folder."""
+        if not self.root.is_dir():
+            return []
+        named = [name for name in self.names if named_compressed_tar(name) and "/" not in name]
+        return [refusal for name in named if (refusal := compressed_tar_refusal(self.root / name)) is not None]
+
+    def json(self, name: str) -> dict[str, Any]:
+        """The object in a JSON file.
+
+        Raises:
+            ValueError: it cannot be read, or holds no object.
+        """
+        if self.root.is_dir():
+            return read_json_object(self.root / name)
+        try:
+            data = self.files.read(name, most_bytes=MAX_ANNOTATION_BYTES)
+        except ValueError as error:
+            raise ValueError(f"{self.root}/{name}: {error}") from error
+        return json_object(data, name=f"{self.root}/{name}")
 
     def top_names(self, *suffixes: str) -> list[str]:
         """Names with these suffixes, at most two folders deep."""

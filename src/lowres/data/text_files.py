@@ -8,25 +8,32 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from lowres.data.archive_paths import read_annotations
+
 _MAX_YAML_BYTES = 4_000_000
 
 
 def read_json_object(path: Path, *, holding: str = "an object is expected") -> dict[str, Any]:
-    """A JSON file that holds an object; `holding` ends the message where it does not.
+    """A JSON file that holds an object, in a folder or an archive; `holding` ends the message where it does not.
 
     Raises:
         ValueError: no such file, a folder, malformed, or something else than an object.
     """
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder; name the annotation file in it")
-    if not path.is_file():
-        raise ValueError(f"{path}: no such annotation file; check the path")
+    return json_object(read_annotations(path), name=str(path), holding=holding)
+
+
+def json_object(data: bytes, *, name: str, holding: str = "an object is expected") -> dict[str, Any]:
+    """The object that a JSON file's bytes hold; `name` is how messages call the file.
+
+    Raises:
+        ValueError: malformed, or something else than an object.
+    """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: malformed JSON ({error}); was the file cut off?") from error
+        raise ValueError(f"{name}: malformed JSON ({error}); was the file cut off?") from error
     if not isinstance(document, dict):
-        raise ValueError(f"{path}: holds a JSON {type(document).__name__}; {holding}")
+        raise ValueError(f"{name}: holds a JSON {type(document).__name__}; {holding}")
     return document
 
 
