@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from tests.data.doctor.corpus import Planted, encoded, picture
+from tests.data.doctor.corpus import FAULTS, Planted, encoded, picture
 
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
@@ -54,6 +54,88 @@ def test_coco_in_folders_of_splits_is_recognised(tmp_path):
     (tmp_path / "data/annotations").rmdir()
     layout = find_layout(tmp_path)
     assert [(split.name, split.files.path.name) for split in layout.splits] == [("train", "train"), ("val", "val")]
+
+
+def tarred(root, extra=()):
+    """The data set in a tar, under one more folder, with members that are not files."""
+    path = root.with_name(f"{root.name}.tar")
+    with tarfile.open(path, "w") as packed:
+        packed.add(root, "top")
+        for name, what in extra:
+            info = tarfile.TarInfo(name)
+            info.type = what
+            packed.addfile(info)
+    return path
+
+
+def planted(root):
+    data = Planted(root)
+    for plant in (FAULTS["unlisted file"], FAULTS["missing file"], FAULTS["zero height"]):
+        plant(data)
+    return data
+
+
+def test_coco_in_an_archive_is_checked_as_in_a_folder(tmp_path):
+    root = planted(tmp_path / "data").write()
+    there = kinds(root)
+    assert {"unlisted_image", "missing_image", "box_empty"} <= {kind for kind, _ in there}
+    archive = tarred(root)
+    layout = find_layout(archive)
+    assert (layout.kind, layout.root, [split.name for split in layout.splits]) == ("COCO", archive, ["train", "val"])
+    assert kinds(archive) == there
+    (tmp_path / "outer").mkdir()
+    assert kinds(archive.rename(tmp_path / "outer/data.tar").parent) == there
+
+
+def test_faults_of_an_archive_of_several_splits_are_told_once(tmp_path):
+    archive = tarred(Planted(tmp_path / "data").write(), [("top/link", tarfile.SYMTYPE)])
+    findings = examine(find_layout(archive), threads=1).findings
+    assert [(f.kind, f.place) for f in findings] == [("archive_odd_member", "data.tar: top/link")]
+
+
+def test_coco_in_an_archive_that_auto_refuses_is_examined(tmp_path):
+    root = planted(tmp_path / "data").write()
+    there = kinds(root)
+    archive = tarred(root, [("../evil.png", tarfile.REGTYPE)])
+    with pytest.raises(ValueError, match="leads out of the archive"):
+        recognise(archive)
+    refused = {("archive_escape", "data.tar: ../evil.png"), ("not_recognised", "data.tar")}
+    assert kinds(archive) == there | refused
+    (tmp_path / "outer").mkdir()
+    assert kinds(archive.rename(tmp_path / "outer/data.tar").parent) == there | refused
+
+
+def test_annotations_in_an_archive_that_cannot_be_read_are_named(tmp_path):
+    root = Planted(tmp_path / "data").write()
+    (root / "annotations/instances_train.json").write_text("{")
+    assert ("unreadable_annotations", "instances_train.json") in kinds(tarred(root))
+
+
+def test_tt100k_in_an_archive_is_checked_as_in_a_folder(tmp_path):
+    root = tmp_path / "data"
+    (root / "train").mkdir(parents=True)
+    for number in (7, 8):
+        (root / f"train/{number}.png").write_bytes(encoded(picture(number)))
+    box = {"category": "p1", "bbox": {"xmin": 1, "ymin": 1, "xmax": 9, "ymax": 1}}
+    imgs = {str(n): {"path": f"train/{n}.png", "id": n, "objects": [box]} for n in (7, 9)}
+    (root / "annotations.json").write_text(json.dumps({"types": ["p1"], "imgs": imgs}))
+    there = kinds(root)
+    assert {"box_empty", "missing_image", "unlisted_image"} == {kind for kind, _ in there}
+    archive = tarred(root)
+    assert find_layout(archive).kind == "TT100K"
+    assert {kind for kind, _ in kinds(archive)} == {kind for kind, _ in there}
+    (root / "annotations.json").write_text(json.dumps({"types": "p1", "imgs": imgs}))
+    assert {kind for kind, _ in kinds(tarred(root))} == {kind for kind, _ in kinds(root)}
+
+
+def test_a_compressed_tar_is_refused_with_the_command_that_helps(tmp_path):
+    Planted(tmp_path / "data").write()
+    (tmp_path / "outer").mkdir()
+    with tarfile.open(tmp_path / "outer/data.tgz", "w:gz") as packed:
+        packed.add(tmp_path / "data", "data")
+    for path in (tmp_path / "outer", tmp_path / "outer/data.tgz"):
+        with pytest.raises(ValueError, match=r"data\.tgz: is a tar compressed with gzip, .*gzip -dc .* > .*data\.tar"):
+            find_layout(path)
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,11 @@ def file_findings(layout: Layout, facts: list[list[ImageFacts | None]]) -> list[
                 found.append(Finding("small_image", split.name, image.place, detail, index))
             if layout.detection and image.usable and not image.objects:
                 found.append(Finding("no_objects", split.name, image.place, "", index))
+    told: set[tuple[str, str, str]] = set()  # folders of one archive share its faults
     for files, splits in _by_listing(layout):
         name = " and ".join(dict.fromkeys(split.name for split in splits[:_NAMED]))
-        found += [Finding(kind, name, place, detail) for kind, place, detail in files.faults]
+        found += [Finding(fault[0], name, *fault[1:]) for fault in files.faults if fault not in told]
+        told.update(files.faults)
         if not layout.detection:
             continue
         listed = {files.full_name(image.key) for split in splits for image in split.images if image.key is not None}

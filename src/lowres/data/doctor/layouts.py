@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lowres.data.compressed_tars import compressed_tar_refusal, named_compressed_tar
 from lowres.data.doctor.coco_reading import read_coco
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout, LooseSplit
@@ -33,6 +34,9 @@ def find_layout(path: Path) -> Layout:
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder; give the folder or archive of a data set")
     if path.is_file() and path.suffix.lower() not in ARCHIVES:
+        refusal = compressed_tar_refusal(path) if named_compressed_tar(path.name) else None
+        if refusal is not None:
+            raise ValueError(refusal)
         return layout_of_file(path)
     try:
         found = recognise(path)
@@ -53,13 +57,14 @@ def _why(path: Path, found: Recognised) -> str:
 
 def _coco(root: Path, settings: Mapping[str, Any]) -> list[LooseSplit]:
     splits = []
-    listings: dict[Path, Listing] = {}
+    listings: dict[str, Listing] = {}
+    archive = Listing(root) if root.is_file() else None
     for name, part in settings.items():
         if name not in ("train", "val", "test") or part is None:
             continue
-        images, annotations = root / part["images"], root / part["annotations"]
+        images, annotations = part["images"], root / part["annotations"]
         if images not in listings:
-            listings[images] = Listing(images)
+            listings[images] = Listing(root / images) if archive is None else archive.below(images)
         document = read_json_object(annotations)
         splits.append(read_coco(document, name=name, origin=annotations, files=listings[images]))
     return splits

@@ -4,12 +4,15 @@
 blame are named, and the others can be read.
 """
 
+import copy
 import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from lowres.data.archive_paths import FilesBelow
+from lowres.data.compressed_tars import compressed_tar_refusal
 from lowres.data.image_archives import is_regular
 from lowres.data.image_files import open_images
 
@@ -44,6 +47,18 @@ class Listing:
     def full_name(self, name: str) -> str | None:
         """The listed name behind a name, or behind the tail of one member's name in a tar; None where there is none."""
         return self._full.get(str(PurePosixPath(name)))
+
+    def below(self, folder: str) -> "Listing":
+        """The files in a folder of an archive, under their names below it. `faults` stay those of the whole archive."""
+        if folder == ".":
+            return self
+        inner = copy.copy(self)
+        start = f"{folder}/"
+        inner.path = self.path / folder
+        inner.sizes = {n.removeprefix(start): size for n, size in self.sizes.items() if n.startswith(start)}
+        inner.files = FilesBelow(self.files, folder)
+        inner._full = {name: name for name in inner.sizes}
+        return inner
 
     def images(self) -> list[str]:
         """Names that end like an image's, hidden ones left out."""
@@ -108,6 +123,9 @@ def _members(path: Path) -> Iterator[tuple[str, int, str]]:
                     odd = "link" if link else "" if member.isreg() else "device or pipe"
                     yield member.name, member.size, odd
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        refusal = compressed_tar_refusal(path)
+        if refusal is not None:
+            raise ValueError(refusal) from error
         # NotImplementedError is what zipfile raises for a compression it does not know.
         raise ValueError(f"{path}: cannot be read as an uncompressed tar or a zip ({error})") from error
 
