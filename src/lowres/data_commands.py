@@ -15,6 +15,7 @@ Endpoint = Annotated[
 Checksums = Annotated[
     str | None, typer.Option(help="when_supported, or when_required for older stores; AWS's own setting without it.")
 ]
+Resend = Annotated[bool, typer.Option("--resend", help="Send every file, also what the bucket seems to have.")]
 Threads = Annotated[int, typer.Option(help="Requests at a time.")]
 
 
@@ -25,6 +26,7 @@ def data_push(
     endpoint_url: Endpoint = None,
     checksums: Checksums = None,
     threads: Threads = 8,
+    resend: Resend = False,
 ) -> None:
     """Copy a folder to a bucket: what is missing there, then a manifest with a sha256 of every file."""
     from lowres.storage.progress import transferring
@@ -32,7 +34,7 @@ def data_push(
 
     with transferring("push") as step:
         options: Any = {"endpoint_url": endpoint_url, "checksums": checksums, "threads": threads}
-        report = push_folder(folder, address, on_progress=step, **options)
+        report = push_folder(folder, address, resend=resend, on_progress=step, **options)
     print(json.dumps(report, indent=2))
 
 

@@ -6,6 +6,7 @@ outlasts the client's patience.
 """
 
 import base64
+import binascii
 import hashlib
 import random
 import re
@@ -33,6 +34,8 @@ class FakeS3:
         self.refused_at: list[float] = []
         self.chunk_delay_s = 0.0  # between 64 KiB of an answer
         self.page_size = 1000
+        self.crc32s: dict[str, tuple[str, int]] | None = None  # "bucket/key" -> base64, parts or 0; None keeps none
+        self.tells_parts_in = "crc32"  # as S3 does, or "etag"
         self.silence_s = silence_s
         self.lock = threading.Lock()
         self.random = random.Random(7)
@@ -58,11 +61,18 @@ class FakeS3:
             return kind
 
     def spoil(self, name: str, position: int) -> None:
-        """Flip a bit of an object."""
+        """Flip a bit of an object; a CRC32 is kept anew, as when somebody writes it with the old metadata."""
         data, sha256 = self.objects[name]
         changed = bytearray(data)
         changed[position] ^= 1
         self.objects[name] = (bytes(changed), sha256)
+        self.keep_crc32(name, [bytes(changed)])
+
+    def keep_crc32(self, name: str, parts: list[bytes], *, whole: bool = True) -> None:
+        if self.crc32s is not None:
+            crcs = [binascii.crc32(part).to_bytes(4, "big") for part in parts]
+            crc = crcs[0] if whole else binascii.crc32(b"".join(crcs)).to_bytes(4, "big")
+            self.crc32s[name] = base64.b64encode(crc).decode(), 0 if whole else len(parts)
 
 
 class _Server(ThreadingHTTPServer):
@@ -141,6 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.md5(body).hexdigest()}"'
         if "uploadId" not in self.query:
             self.s3.objects[self.name] = (body, self.headers.get("x-amz-meta-sha256", ""))
+            self.s3.keep_crc32(self.name, [body])
         elif self.query["uploadId"] in self.s3.uploads:
             self.s3.uploads[self.query["uploadId"]][2][int(self.query["partNumber"])] = body
         else:
@@ -159,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, sha256, parts = begun
         wanted = [int(number) for number in re.findall(r"<PartNumber>(\d+)</PartNumber>", body.decode())]
         self.s3.objects[name] = (b"".join(parts[number] for number in wanted), sha256)
+        self.s3.keep_crc32(name, [parts[number] for number in wanted], whole=False)
         return self.answer(200, b"<R><ETag>done</ETag></R>")
 
     def on_delete(self, body: bytes) -> None:
@@ -172,7 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.name not in self.s3.objects:
             return self.answer(404)
         data, sha256 = self.s3.objects[self.name]
-        return self.answer(200, length=str(len(data)), x_amz_meta_sha256=sha256)
+        told = {"x_amz_meta_sha256": sha256}
+        if self.s3.crc32s is not None and self.headers.get("x-amz-checksum-mode") == "ENABLED":
+            crc32, parts = self.s3.crc32s[self.name]
+            number = f"-{parts}" if parts else ""
+            told["ETag"] = f'"etag{number}"'
+            told["x_amz_checksum_crc32"] = crc32 + (number if self.s3.tells_parts_in == "crc32" else "")
+        return self.answer(200, length=str(len(data)), **told)
 
     def on_get(self, body: bytes) -> None:
         if "list-type" in self.query:

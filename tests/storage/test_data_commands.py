@@ -21,6 +21,8 @@ def test_push_and_pull_move_outputs_data_and_report(s3, folder, tmp_path):
     sent = lowres(tmp_path, "push", "s3://bucket/set", "--folder", "there", "--endpoint-url", s3.url)
     assert sent.returncode == 0, sent.stderr
     assert json.loads(sent.stdout)["sent"] == 9
+    again = lowres(tmp_path, "push", "s3://bucket/set", "--folder", "there", "--resend", "--endpoint-url", s3.url)
+    assert json.loads(again.stdout)["sent"] == 9
     got = lowres(tmp_path, "pull", "s3://bucket/set", AWS_ENDPOINT_URL=s3.url)
     assert json.loads(got.stdout)["fetched"] == 9
     assert "MB/s" in got.stderr

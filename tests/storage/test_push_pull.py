@@ -61,6 +61,39 @@ def test_a_wrong_byte_is_refused_and_nothing_is_under_its_name(s3, folder, tmp_p
     assert named.items() <= contents(folder).items()
 
 
+@pytest.mark.parametrize("tells_parts_in", ["crc32", "etag"])
+@pytest.mark.parametrize("name", [LARGE, "train/shard 1+ü.tar"])
+def test_a_push_repairs_what_differs_from_the_crc32_that_the_service_keeps(s3, folder, tmp_path, name, tells_parts_in):
+    s3.crc32s, s3.tells_parts_in = {}, tells_parts_in
+    push(s3, folder)
+    assert push(s3, folder)["already_there"] == 9
+    s3.spoil(f"bucket/sets/signs/{name}", 1)
+    with pytest.raises(ValueError, match=r"damaged, .*push the folder again"):
+        pull(s3, tmp_path / "copy")
+    again = push(s3, folder)
+    assert (again["sent"], again["already_there"]) == (1, 8)
+    pull(s3, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(folder)
+
+
+def test_a_crc32_of_other_parts_says_nothing(s3, folder):
+    s3.crc32s = {}
+    push(s3, folder)
+    assert push(s3, folder, part_bytes=200_000)["already_there"] == 9
+
+
+def test_a_service_without_crc32_is_repaired_by_sending_all_again(s3, folder, tmp_path):
+    push(s3, folder)
+    s3.spoil(f"bucket/sets/signs/{LARGE}", 300_000)
+    assert push(s3, folder)["sent"] == 0
+    with pytest.raises(ValueError, match=r"damaged, .*lowres data push --resend"):
+        pull(s3, tmp_path / "copy")
+    again = push(s3, folder, resend=True)
+    assert (again["sent"], again["already_there"], again["bytes_sent"]) == (9, 0, again["bytes"])
+    pull(s3, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(folder)
+
+
 def test_an_object_of_another_size_is_refused_before_it_is_read(s3, folder, tmp_path):
     push(s3, folder)
     name = f"bucket/sets/signs/{LARGE}"

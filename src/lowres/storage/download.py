@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import IO
 
+from lowres.storage.content import sha256_of
 from lowres.storage.errors import REMOTE_ERRORS, is_transient
 from lowres.storage.manifest import Entry
 from lowres.storage.paths import PART_SUFFIX
@@ -28,8 +29,7 @@ def has_content(file: Path, entry: Entry) -> bool:
     """Whether the file is there with the entry's size and sha256."""
     if not file.is_file() or file.stat().st_size != entry.bytes:
         return False
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == entry.sha256
+    return sha256_of(file) == entry.sha256
 
 
 def download(store: Store, entry: Entry, final: Path, *, tally: Tally) -> None:
@@ -53,7 +53,7 @@ def download(store: Store, entry: Entry, final: Path, *, tally: Tally) -> None:
         store.retry.note()
     raise ValueError(
         f"{store.name(entry.path)}: damaged, sha256 {got[:12]}... instead of {entry.sha256[:12]}... of the manifest; "
-        "refused, push the folder again"
+        "refused, push the folder again (if that finds nothing to send: lowres data push --resend)"
     )
 
 

@@ -1,7 +1,9 @@
 """Push a folder to a bucket: its files under their own names, then the manifest that makes them a whole.
 
-What the bucket has already with the right size and sha256 is not sent again, so a push that was killed goes on where
-it was. The manifest comes last: `pull` sees the old one or the new one, never a promise of what is not there.
+What the bucket has already is not sent again, so a push that was killed goes on where it was: an object with the right
+size, the right sha256 in its metadata and, where the service keeps one, the right CRC32. With a service that keeps none
+a damaged object looks sound; `resend` sends all. The manifest comes last: `pull` sees the old one or the new one, never
+a promise of what is not there.
 """
 
 import hashlib
@@ -14,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lowres.storage.content import sha256_and_crc32, sha256_of
 from lowres.storage.manifest import Entry, encode_manifest
 from lowres.storage.parallel import for_each
 from lowres.storage.paths import MANIFEST, check_paths
-from lowres.storage.store import Checksums, Store, open_store
+from lowres.storage.store import Checksums, Noted, Store, open_store
 from lowres.storage.tally import OnProgress, Tally
 
 PART_BYTES = 16 * 1024 * 1024
@@ -32,6 +35,7 @@ def push_folder(
     checksums: Checksums | None = None,
     threads: int = 8,
     part_bytes: int = PART_BYTES,
+    resend: bool = False,
     attempts: int = 10,
     backoff_s: float = 0.2,
     timeout_s: float = 30.0,
@@ -41,7 +45,8 @@ def push_folder(
     """Copy every file of `folder` below `s3://bucket/prefix`, and report.
 
     The report holds `files`, `sent`, `already_there`, `bytes`, `bytes_sent`, `retries`, `seconds`. Files above
-    `part_bytes` go in parts; at most 2 x `threads` parts are in memory. `timeout_s` bounds a wait for the service, not
+    `part_bytes` go in parts; at most 2 x `threads` parts are in memory. With `resend`, what the bucket has is sent
+    again. `timeout_s` bounds a wait for the service, not
     a transfer. Objects of earlier pushes that the folder has no more stay in the bucket, outside of the manifest.
 
     Raises:
@@ -63,7 +68,7 @@ def push_folder(
         stop=stop,
     )
     tally = Tally(sum(sizes.values()), on_progress)
-    remote = store.sizes()
+    remote = {} if resend else store.sizes()
     with ThreadPoolExecutor(threads) as part_pool:
         push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool)
         entries = for_each(push.file, sizes, threads=threads, stop=store.retry.stop)
@@ -130,9 +135,9 @@ class _Push:
         """Send one file unless the bucket has it."""
         file = self._folder / path
         before = file.stat()
-        with file.open("rb") as opened:
-            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        if self._remote.get(path) == before.st_size and self._store.sha256(path) == sha256:
+        noted = self._store.noted(path) if self._remote.get(path) == before.st_size else Noted()
+        sha256, same = self._compare(file, before.st_size, noted)
+        if same:
             self._there.append(path)
             self._tally.add(there=before.st_size)
         elif before.st_size <= self._part_bytes:
@@ -145,10 +150,22 @@ class _Push:
             self._in_parts(path, before, sha256)
         return Entry(path=path, bytes=before.st_size, sha256=sha256)
 
+    def _compare(self, file: Path, size: int, noted: Noted) -> tuple[str, bool]:
+        """The file's sha256, and whether it is what was noted of the object."""
+        part_bytes = self._part_bytes_of(size)
+        if not noted.crc32 or noted.parts not in (None, -(-size // part_bytes)):
+            sha256 = sha256_of(file)
+            return sha256, sha256 == noted.sha256
+        sha256, crc32 = sha256_and_crc32(file, part_bytes=None if noted.parts is None else part_bytes)
+        return sha256, (sha256, crc32) == (noted.sha256, noted.crc32)
+
+    def _part_bytes_of(self, size: int) -> int:
+        return max(self._part_bytes, -(-size // MAX_PARTS))
+
     def _in_parts(self, path: str, before: os.stat_result, sha256: str) -> None:
         file = self._folder / path
         size = before.st_size
-        part_bytes = max(self._part_bytes, -(-size // MAX_PARTS))
+        part_bytes = self._part_bytes_of(size)
 
         def send(number: int) -> dict[str, Any]:
             if self._store.retry.stop.is_set():

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from boto3.session import Session
@@ -72,6 +73,19 @@ def open_store(
     return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s, stop=stop))
 
 
+@dataclass(frozen=True)
+class Noted:
+    """The sha256 that an object's pusher noted, and the CRC32 that the service took itself; empty where there is none.
+
+    Metadata outlive a change of the content; the service's CRC32 is of what it was sent last. It is that of the CRC32s
+    of `parts` parts, or of the whole for None.
+    """
+
+    sha256: str = ""
+    crc32: str = ""
+    parts: int | None = None
+
+
 class Store:
     """Objects below a prefix by relative path. Errors are ValueErrors that name the object and the remedy."""
 
@@ -102,17 +116,22 @@ class Store:
                 return found
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
-    def sha256(self, path: str) -> str:
-        """What the pusher of an object noted as its sha256; empty where nobody did, or where it is gone."""
+    def noted(self, path: str) -> Noted:
+        """What is known of an object's content without reading it."""
+        asked = {"ChecksumMode": "ENABLED"} if self._crc else {}
 
-        def head() -> str:
+        def head() -> Noted:
             try:
-                answer = self._client.head_object(**self._object(path))
+                answer = self._client.head_object(**self._object(path), **asked)
             except ClientError as error:
                 if is_missing(error):
-                    return ""
+                    return Noted()
                 raise
-            return answer.get("Metadata", {}).get("sha256", "")
+            crc32, _, parts = answer.get("ChecksumCRC32", "").partition("-")
+            if not parts and answer.get("ChecksumType") != "FULL_OBJECT":  # some stores tell the number here alone
+                parts = answer.get("ETag", "").strip('"').partition("-")[2]
+            sha256 = answer.get("Metadata", {}).get("sha256", "")
+            return Noted(sha256=sha256, crc32=crc32, parts=int(parts) if parts.isdecimal() else None)
 
         return self._run(head, path=path, doing="look up")
 
@@ -162,7 +181,7 @@ class Store:
                 )
             except ClientError as error:
                 # The upload ends when it succeeds: after a lost answer, the next try finds it gone.
-                if error_code(error) != "NoSuchUpload" or self.sha256(path) != sha256:
+                if error_code(error) != "NoSuchUpload" or self.noted(path).sha256 != sha256:
                     raise
 
         self._run(complete, path=path, doing="complete")
