@@ -70,7 +70,7 @@ kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fai
 kubeflow-sweep: $(VENV)/.stamp-dev ## A tiny sweep on this machine: one teacher, two down-samplers, their comparison
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_sweep
 
-kubeflow-circle: $(VENV)/.stamp-dev ## A run's results through a bucket (needs moto_server) into DVC in a fresh clone, and on to a third
+kubeflow-circle: $(VENV)/.stamp-dev ## A run's results through a bucket into DVC in a fresh clone, and on to a third
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_circle
 
 # DOCKER_FLAGS may hold secrets for pip and a CA bundle: --secret id=pip,src=pip.conf --secret id=ca,src=ca.pem

@@ -44,7 +44,7 @@ def endpoint(request, monkeypatch):
         return
     import boto3
 
-    server = pytest.importorskip("moto.server", reason="moto is not installed; docs/storage.md says how to get it")
+    server = pytest.importorskip("moto.server", reason="moto is not installed (pip install -e '.[dev]')")
     moto = server.ThreadedMotoServer(port=0, verbose=False)
     moto.start()
     url = f"http://127.0.0.1:{moto.get_host_and_port()[1]}"

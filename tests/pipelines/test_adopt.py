@@ -27,7 +27,7 @@ from pipelines import adopt as adopting
 
 PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
 if COMMAND is None:
-    pytest.skip("moto_server is not on the PATH; docs/storage.md says how to get it", allow_module_level=True)
+    pytest.skip("moto_server is not on the PATH (pip install -e '.[dev]')", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,16 @@
-"""moto's S3 in a process of its own, from whatever environment has it on the PATH (docs/storage.md)."""
+"""moto's S3 in a process of its own, from the environment that runs the tests or one on the PATH."""
 
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-COMMAND = shutil.which("moto_server")
+COMMAND = shutil.which("moto_server", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from tests.storage.conftest import contents
 from lowres.storage.pull import pull_folder
 from lowres.storage.push import push_folder
 
-server = pytest.importorskip("moto.server", reason="moto is not installed; docs/storage.md says how to get it")
+server = pytest.importorskip("moto.server", reason="moto is not installed (pip install -e '.[dev]')")
 
 MIB = 1024 * 1024
 
