@@ -18,8 +18,13 @@ def split_address(address: str) -> tuple[str, str]:
         raise ValueError(
             "the S3 address has more than a bucket before its first slash; credentials go in AWS_* variables"
         )
-    if scheme != "s3" or not _BUCKET.fullmatch(bucket):
+    if scheme != "s3" or not bucket:
         raise ValueError(f"{address!r} is no S3 address; write s3://BUCKET/PREFIX")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(
+            f"{address!r}: no bucket can be called {bucket!r:.80}; names have 3 to 63 letters, digits, '.', '-' and "
+            "'_', the first and the last a letter or digit; write s3://BUCKET/PREFIX"
+        )
     prefix = prefix.strip("/")
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise ValueError(f"{address!r}: the prefix has an empty part, '.' or '..'; write s3://BUCKET/PREFIX")
@@ -27,13 +32,21 @@ def split_address(address: str) -> tuple[str, str]:
 
 
 def check_endpoint(endpoint_url: str) -> None:
-    """Accept `http://host:port` and `https://host:port` without credentials in it.
+    """Accept `http://host:port` and `https://host:port`, also with a path, without credentials or query in it.
 
     Raises:
         ValueError: anything else; credentials are not repeated.
     """
-    parts = urlsplit(endpoint_url)
-    if parts.username is not None or parts.password is not None or "@" in endpoint_url:
+    form = "http://HOST:PORT or https://HOST:PORT (--endpoint-url or AWS_ENDPOINT_URL)"
+    if "@" in endpoint_url:
         raise ValueError("the endpoint URL holds credentials; put them in AWS_* variables, and only host and port here")
+    shown = endpoint_url.partition("?")[0]  # a query may be signed
+    try:
+        parts = urlsplit(endpoint_url)
+        _ = parts.port  # a ValueError where it is no number up to 65535
+    except ValueError as error:
+        raise ValueError(f"endpoint URL {shown!r} cannot be read ({error}); write {form}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"endpoint URL {endpoint_url!r} is not http://HOST:PORT or https://HOST:PORT")
+        raise ValueError(f"endpoint URL {shown!r} is not {form}")
+    if parts.query or parts.fragment:
+        raise ValueError(f"the endpoint URL has a query or fragment after its host {parts.hostname}; write {form}")

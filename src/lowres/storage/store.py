@@ -69,6 +69,10 @@ def open_store(
         client = (session or Session()).client("s3", endpoint_url=endpoint_url, config=config)
     except REMOTE_ERRORS as error:
         raise ValueError(f"{address}: the AWS settings cannot be used ({type(error).__name__}: {error})") from None
+    except ValueError:  # botocore's words repeat the URL, with whatever it holds
+        raise ValueError(
+            "the endpoint URL (--endpoint-url or AWS_ENDPOINT_URL) has a host or port that cannot be; write http://HOST:PORT"
+        ) from None
     check_endpoint(client.meta.endpoint_url)
     return Store(client, bucket=bucket, prefix=prefix, retry=Retry(attempts=attempts, backoff_s=backoff_s, stop=stop))
 
