@@ -6,8 +6,8 @@
 Both read the training split of `outputs/data` endlessly, in random order, with as many workers, and are timed in slices
 that take turns, so that a slow phase of the machine meets both. Ours reads shards, transforms images and boxes
 together, pads and keeps masks; the plain one opens one loose file after another, decodes it, makes a float tensor and
-stacks. Memory is the proportional set size of this process and all its workers. Exit code 1: memory grew by 2 % or
-more from end to end, after warm-up, or ours read fewer images a second.
+stacks. Memory is the proportional set size of this process and all its workers, read when both have fetched all that
+they may. Exit code 1: memory grew by 2 % or more from end to end, after warm-up, or ours read fewer images a second.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from lowres.stages.kits.choose import kit_of
 
 WARM_UP_SLICES = 2
 MAX_GROWTH = 0.02
+SETTLE_SECONDS = 1.0  # both loaders fetch ahead until their queues are full: readings differ by how full, 560 to 740 MB
 
 
 class LooseFiles(Dataset[Tensor]):
@@ -112,6 +113,7 @@ def soak(variants: dict[str, Iterator[int]], *, minutes: float, slice_seconds: f
     while time.monotonic() < end or len(record["memory_bytes"]) < WARM_UP_SLICES + 2:
         for name, batches in variants.items():
             record[name].append(time_slice(batches, slice_seconds))
+        time.sleep(SETTLE_SECONDS)
         record["memory_bytes"].append(resident_bytes())
         speeds = "  ".join(f"{name} {record[name][-1]:.0f} images/s" for name in variants)
         left = max(0.0, (end - time.monotonic()) / 60)
@@ -120,7 +122,7 @@ def soak(variants: dict[str, Iterator[int]], *, minutes: float, slice_seconds: f
 
 
 def growth(memory: list[float]) -> float:
-    """Relative growth over the run after warm-up, by the median of slopes: single readings swing with the queues."""
+    """Relative growth over the run after warm-up, by the median of slopes: single readings swing."""
     memory = memory[WARM_UP_SLICES:]
     slope = stats.theilslopes(memory).slope
     return float(slope * (len(memory) - 1) / np.median(memory))
