@@ -161,7 +161,9 @@ def test_another_truth_is_refused_whatever_the_details_say(outputs, tmp_path):
 
 
 def test_an_output_of_an_older_version_is_refused(tmp_path):
-    (tmp_path / "details.json").write_text(json.dumps({"task": "detection", "rows": [{"key": "student"}]}))
+    (tmp_path / "details.json").write_text(
+        json.dumps({"task": "detection", "class_names": [], "rows": [{"key": "student"}]})
+    )
     with pytest.raises(ValueError, match="does not say which images were measured; run the evaluate stage again"):
         compare_results(tmp_path, tmp_path)
 

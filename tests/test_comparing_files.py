@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from lowres.cli import app
 from lowres.comparing_files import compare_files
+from lowres.evaluation.saved import save_detections, save_truth
+from lowres.records import ImageDetections, ImageTruth
 
 SIDE = 24
 
@@ -146,7 +148,7 @@ def test_images_without_an_object_are_refused(coco, tmp_path):
         (["--protocol", "coco"], "--annotations: is missing"),
         (["--protocol", "voc"], "--protocol: 'voc' is not known; known: coco, tt100k"),
         (["--protocol", "coco", "--split", "test"], "--split: only for --protocol tt100k"),
-        (["--protocol", "coco", "--row", "teacher"], "--row and --row-b: these are for evaluation outputs"),
+        (["--protocol", "coco", "--row", "teacher"], "--row and --row-b: files of results have no rows"),
         (["--protocol", "coco", "--annotations", "truth.json", "--seed", "-1"], "seed: -1 is negative"),
         (["--protocol", "coco", "--annotations", "."], ".: is a folder; name the annotation file in it"),
     ],
@@ -161,3 +163,19 @@ def test_what_does_not_go_together_is_refused(coco, monkeypatch, arguments, mess
 def test_a_folder_is_no_file_of_results(coco):
     error = run(coco, coco / "b.json", "--protocol", "coco", "--annotations", coco / "truth.json").exception
     assert str(error) == f"{coco}: is a folder; name the file in it"
+
+
+def test_two_rows_of_outputs_are_compared_by_tt100ks_rules(tt100k, boxes, tmp_path):
+    nothing = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
+    save_truth(tmp_path / "truth.npz", [ImageTruth(number, 256, 256, *nothing) for number in range(60)])
+    for name, row in (("a", "teacher"), ("b", "student")):
+        found = [
+            ImageDetections(number, objects, np.full(len(objects), 0.8), np.zeros(len(objects), np.int64))
+            for number, objects in enumerate(boxes[name])
+        ]
+        save_detections(tmp_path / f"detections/{row}.npz", found)
+    details = {"task": "detection", "class_names": ["pl40"], "rows": [{"key": "teacher"}, {"key": "student"}]}
+    (tmp_path / "details.json").write_text(json.dumps(details))
+    paths = tmp_path, tmp_path, tt100k / "truth.json"
+    of_rows = compare_files("tt100k", *paths, given={}, rows=("teacher", None), resamples=200).differences
+    assert of_rows == compared(tt100k, "tt100k")

@@ -99,7 +99,9 @@ def compare(
         str | None, typer.Option(help="The model that is compared: its key in details.json, or student without it.")
     ] = None,
     row_b: Annotated[str | None, typer.Option(help="Another row in B; the same without it.")] = None,
-    protocol: Annotated[str, typer.Option(help="Compare two files of results: coco or tt100k.")] = "",
+    protocol: Annotated[
+        str, typer.Option(help="Compare by its rules: coco (files of results) or tt100k (these or outputs).")
+    ] = "",
     annotations: Annotated[Path | None, typer.Option(help="The truth (with --protocol).")] = None,
     split: Split = None,
     score_scale: ScoreScale = None,
@@ -121,9 +123,8 @@ def compare(
     if protocol or any(value is not None for value in (annotations, *given.values())):
         from lowres.comparing_files import compare_files
 
-        if row or row_b:
-            raise ValueError("--row and --row-b: these are for evaluation outputs; files of results have no rows")
-        files = compare_files(protocol, a, b, annotations, given=given, resamples=resamples, seed=seed)
+        rows = row, row_b or row
+        files = compare_files(protocol, a, b, annotations, given=given, rows=rows, resamples=resamples, seed=seed)
         print(files.as_text())
         if out is not None:
             write_json(out, files.as_dict())
@@ -140,7 +141,7 @@ def compare(
 
 @app.command()
 def doctor(
-    path: Annotated[Path, typer.Argument(help="A data set's folder, or its annotation file.")],
+    path: Annotated[Path, typer.Argument(help="A data set's folder or archive, or its annotation file.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything found as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write one page with plots and examples.")] = None,
     fix: Annotated[Path | None, typer.Option(help="Write a repaired copy, in COCO form, into a new folder.")] = None,

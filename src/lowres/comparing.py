@@ -12,6 +12,7 @@ from lowres.evaluation.bootstrap import Statistic
 from lowres.evaluation.class_resampling import ClassStatistic
 from lowres.evaluation.classification import evaluate_classes
 from lowres.evaluation.coco import match_detections
+from lowres.evaluation.output_details import read_details
 from lowres.evaluation.paired import paired_differences
 from lowres.evaluation.saved import read_detections, read_truth
 from lowres.stages.outputs import read_json
@@ -102,10 +103,8 @@ def _read(folder: Path, row: str) -> _Result:
         raise ValueError(
             f"{folder}: is a file; two files of results are compared with --protocol coco or tt100k and --annotations"
         )
-    details = read_json(folder / "details.json")
+    details = read_details(folder, row=row)
     rows = {entry["key"]: entry for entry in details["rows"]}
-    if row not in rows:
-        raise ValueError(f"{folder}: has no row {row!r}; use one of {', '.join(rows)}")
     if "split_data" not in details:
         raise ValueError(f"{folder}: does not say which images were measured; run the evaluate stage again")
     return _Result(folder, row, details, rows[row]["metrics"], rows[row]["title"])

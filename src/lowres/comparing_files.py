@@ -1,4 +1,6 @@
-"""What `lowres compare --protocol` does: two files of results against one file of annotations, and is one better?"""
+"""What `lowres compare --protocol` does: two files of results, or for TT100K outputs of the evaluate stage, against one
+file of annotations: is one better?
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from lowres.evaluation.paired import Difference, paired_differences
 from lowres.evaluation.tt100k import count_per_image
 from lowres.evaluation.tt100k_annotations import read_annotations
 from lowres.evaluation.tt100k_resampling import SignStatistic
-from lowres.evaluation.tt100k_scoring import DEFAULT_SCALE, results_of_split, scale_warning
+from lowres.evaluation.tt100k_scoring import results_of_split, scale_warning
 from lowres.protocol_options import CocoOptions, Tt100kOptions, options_of, required
 from lowres.scoring import read_coco
 
@@ -52,17 +54,21 @@ def compare_files(
     annotations: Path | None,
     *,
     given: dict[str, Any],
+    rows: tuple[str | None, str | None] = (None, None),
     resamples: int = 1000,
     seed: int = 0,
 ) -> FileComparison:
     """Images without results count as images without detections, in both files alike.
 
-    `given` are options of the protocols by name, None where one was not given. Raises `ValueError` for options that do
+    `given` are options of the protocols by name, None where one was not given; `rows` are the models in outputs of the
+    evaluate stage (None: student). Raises `ValueError` for options that do
     not go together, files that cannot be scored, images without an object, and what `bootstrap` refuses.
     """
     options = options_of(protocol, given, otherwise="without it, A and B are folders of the evaluate stage")
+    if isinstance(options, CocoOptions) and rows != (None, None):
+        raise ValueError("--row and --row-b: files of results have no rows; leave out with --protocol coco")
     truth = required(annotations, "--annotations", protocol=protocol)
-    read = _coco(truth, a, b, options) if isinstance(options, CocoOptions) else _tt100k(truth, a, b, options)
+    read = _coco(truth, a, b, options) if isinstance(options, CocoOptions) else _tt100k(truth, (a, b), rows, options)
     differences = paired_differences(
         read.one,
         read.other,
@@ -108,18 +114,25 @@ def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Read:
     return _Read(one, other, {"ap": "ap"}, len(truth), [])
 
 
-def _tt100k(annotations: Path, a: Path, b: Path, options: Tt100kOptions) -> _Read:
+def _tt100k(
+    annotations: Path, paths: tuple[Path, Path], rows: tuple[str | None, str | None], options: Tt100kOptions
+) -> _Read:
     known = read_annotations(annotations, split=options.split)
-    scale = DEFAULT_SCALE if options.score_scale is None else options.score_scale
-    found = [results_of_split(path, known, score_scale=scale) for path in (a, b)]
+    found = [
+        results_of_split(path, known, split=options.split, score_scale=options.score_scale, row=row)
+        for path, row in zip(paths, rows, strict=True)
+    ]
+    truth, others = (results.truth for results in found)
+    if [image.image_id for image in truth] != [image.image_id for image in others]:
+        raise ValueError(f"{paths[1]}: other images count than in {paths[0]}; evaluate both on one prepared split")
     one, other = (
-        SignStatistic(count_per_image(known.truth, results.scored, score_threshold=options.score_threshold))
+        SignStatistic(count_per_image(truth, results.scored, score_threshold=options.score_threshold))
         for results in found
     )
     warnings = [
         f"{side}: {line}"
         for side, results in zip("AB", found, strict=True)
-        for line in scale_warning(scale, results.highest_score)
+        for line in scale_warning(results.score_scale, results.highest_score)
     ]
     names = {metric: f"long_side/all/{metric}" for metric in ("f1", "accuracy", "recall")}
-    return _Read(one, other, names, len(known.truth), warnings)
+    return _Read(one, other, names, len(truth), warnings)

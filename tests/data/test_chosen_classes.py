@@ -38,6 +38,16 @@ def test_images_that_lost_all_may_be_left_out_but_never_those_that_had_none(sour
     assert part.remarks()["images that lost all their objects, left out"] == 1
 
 
+def test_what_could_not_be_read_is_counted_also_where_its_image_is_left_out(coco, picture):
+    first = coco.add(picture(8, 8), [(1, 1, 2, 2)], category_id=3)
+    coco.document["annotations"].append({"image_id": first, "category_id": 99, "bbox": [2, 2, 3, 3]})
+    coco.add(picture(8, 8), [(0, 0, 1, 1)], category_id=7)
+    part = chosen(coco.source(), ["dog"], keep_emptied=False)
+    for _ in range(2):  # the same each time
+        (image,) = part
+        assert [fault.reason for fault in image.faults] == ["unknown category"]
+
+
 def test_rename_keeps_the_id(source):
     assert chosen(source, None, {"dog": "wolf"}).categories == [Category(3, "cat"), Category(7, "wolf")]
 

@@ -23,6 +23,20 @@ def test_every_image_is_packed_as_it_was(coco, picture, tmp_path):
     assert report["shards"] > 1
 
 
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((0.2, 0.3, 0.4, 0.5), "most boxes are shares of the image where pixels are expected: 3 of 3 boxes lie within"),
+        ((30, 20, 60, 50), "boxes look like corners .* 3 of 3 boxes reach out of their image, 0 if read as corners"),
+    ],
+)
+def test_boxes_that_are_misread_as_a_whole_are_refused_whatever_is_allowed(coco, picture, tmp_path, box, message):
+    for _ in range(3):
+        coco.add(picture(64, 64), [box])
+    with pytest.raises(ValueError, match=message):
+        coco.pack(tmp_path / "out", max_bad_fraction=1.0)
+
+
 def test_shards_are_plain_tars_below_the_size(packed):
     index = read_index(packed)
     names = []

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from lowres.evaluation.saved import save_detections
+from lowres.evaluation.saved import save_detections, save_truth
 from lowres.evaluation.tt100k_scoring import score_files
-from lowres.records import ImageDetections
+from lowres.records import ImageDetections, ImageTruth
 
 BOX = {"xmin": 0, "ymin": 0, "xmax": 20, "ymax": 20}
 OPTIONS = {"split": "test", "score_scale": 1000, "score_threshold": 0.04}
@@ -75,6 +75,11 @@ def test_what_may_be_percentages_is_scored_and_said_aloud(files):
     assert "WARNING" not in percentages.as_text()
 
 
+def measured(number):
+    nothing = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
+    return ImageTruth(number, 100, 100, *nothing)
+
+
 @pytest.fixture
 def output(tmp_path):
     """An output of the evaluate stage: its student finds the sign of image 1, and its teacher those of both."""
@@ -84,6 +89,7 @@ def output(tmp_path):
     ]
     save_detections(folder / "detections/student.npz", found[:1])
     save_detections(folder / "detections/teacher.npz", found)
+    save_truth(folder / "truth.npz", [measured(1), measured(2)])
     details = {"task": "detection", "class_names": ["w1", "pl40"], "rows": [{"key": "teacher"}, {"key": "student"}]}
     (folder / "details.json").write_text(json.dumps(details))
     images = {str(number): {"path": f"test/{number}.jpg", "objects": [sign()]} for number in (1, 2)}
@@ -97,6 +103,29 @@ def test_an_output_of_the_evaluate_stage_is_scored(output):
         scored = score_files(*output, **options, row=row)
         assert scored.metrics.by_long_side["all"].recall == recall
         assert "scores go to 1 (--score-scale), kept from 0.04 on; the highest is 0.9" in scored.as_text()
+
+
+def test_of_an_output_the_measured_images_count(output):
+    save_truth(output[1] / "truth.npz", [measured(1)])
+    scored = score_files(*output, split="test", score_threshold=0.04)
+    assert scored.metrics.by_long_side["all"].recall == 1.0
+    assert "1 images of the split that the evaluate stage did not measure: they do not count" in scored.as_text()
+
+
+@pytest.mark.parametrize("details", [[], {}, {"task": "detection", "class_names": [], "rows": [1]}])
+def test_an_output_with_other_details_is_refused(output, details):
+    (output[1] / "details.json").write_text(json.dumps(details))
+    with pytest.raises(ValueError, match=r"details\.json: is no file of the evaluate stage; run it again"):
+        score_files(*output, split="test", score_threshold=0.04)
+
+
+def test_results_without_an_image_of_the_split_are_refused(output):
+    annotations, folder = output
+    document = json.loads(annotations.read_text())
+    document["imgs"]["3"] = {"path": "train/3.jpg", "objects": []}
+    annotations.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="none of its images is in split 'train' of the annotations; give their --spl"):
+        score_files(annotations, folder, split="train", score_threshold=0.04)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +150,9 @@ def test_a_row_of_a_file_and_another_folder_are_refused(files, tmp_path):
 
 def test_an_output_of_a_classifier_is_refused(output):
     annotations, folder = output
-    (folder / "details.json").write_text(json.dumps({"task": "classification"}))
+    (folder / "details.json").write_text(
+        json.dumps({"task": "classification", "class_names": [], "rows": [{"key": "student"}]})
+    )
     with pytest.raises(ValueError, match="is of the task classification; TT100K needs detections"):
         score_files(annotations, folder, split="test", score_threshold=0.04)
 

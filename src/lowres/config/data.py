@@ -42,7 +42,7 @@ class VocSplit(Strict):
 
 
 class VocSource(Strict):
-    """A PASCAL VOC data set: `root` is a folder or a tar, `prefix` what stands before Annotations in its names."""
+    """A PASCAL VOC data set: `root` is a folder, tar or zip, `prefix` what stands before Annotations in its names."""
 
     kind: Literal["voc"]
     root: str
@@ -62,7 +62,9 @@ class YoloSource(Strict):
 
 
 class Tt100kSplit(Strict):
-    """The images whose paths begin with one of `folders`; of these, where `ids` is a file in the root, its ids only."""
+    """The images in one of `folders`, the first part of their paths; of these, where `ids` is a file in the root, its
+    ids only.
+    """
 
     folders: Annotated[list[str], Field(min_length=1)]
     ids: str | None

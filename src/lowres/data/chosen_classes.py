@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lowres.data.problems import Fault
 from lowres.data.sources import Category, Source, SourceImage, nearest, remarks_of
 
 DROPPED = "objects of classes that were not chosen"
@@ -54,18 +55,21 @@ class ChosenClasses:
         self._source = source
         self._keep_emptied = keep_emptied
         self._length = self._dropped = self._left_out = 0
+        self._faults: list[Fault] = []  # of images left out; the first that stays has them, for packing to count
         for image in source:
             kept = self._kept(image)
             self._dropped += int((~kept).sum())
             here = self._stays(kept)
             self._length += here
             self._left_out += not here
+            self._faults += () if here else image.faults
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[SourceImage]:
         """The images in the order of the source, under their own ids."""
+        carried = self._faults
         for image in self._source:
             kept = self._kept(image)
             if self._stays(kept):
@@ -76,7 +80,9 @@ class ChosenClasses:
                     category_ids=np.array(ids, np.int64),
                     iscrowd=image.iscrowd[kept],
                     area_px=image.area_px[kept],
+                    faults=(*carried, *image.faults),
                 )
+                carried = []
 
     def remarks(self) -> dict[str, int]:
         """Objects dropped and images left out."""

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from lowres.data.box_faults import CLIPPED, described, inside_frame
+from lowres.data.doctor.box_conventions import misread
+from lowres.data.doctor.findings import KINDS
 from lowres.data.doctor.packed_duplicates import Seen, seen
 from lowres.data.images import FORMATS, BadImageError, checked_pixels
 from lowres.data.in_order import map_in_order
@@ -49,7 +51,8 @@ def pack_split(
 
     Raises:
         ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused, or of the
-            boxes of the others dropped or not read; all of either whatever is allowed.
+            boxes of the others dropped or not read; all of either whatever is allowed. Boxes that seem misread as a
+            whole.
     """
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images and of boxes, from 0 to 1")
@@ -64,6 +67,7 @@ def pack_split(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     without_boxes = 0
+    stated: list[np.ndarray] = []  # boxes as they come, and the sizes of their images
 
     def check(image: SourceImage) -> _Checked | BadImageError:
         try:
@@ -104,7 +108,10 @@ def pack_split(
                 objects = _objects(image, checked, first_id=len(annotations) + 1, boxes=boxes, dropped=dropped)
                 annotations += objects
                 without_boxes += not objects
+                frame = np.broadcast_to([checked.width, checked.height], (len(image.boxes_xyxy_px), 2))
+                stated.append(np.concatenate([image.boxes_xyxy_px, frame], axis=1))
             on_progress(done, len(source))
+        _refuse_misread(stated, source.name)
         refused.check(kept=len(images), allowed=max_bad_fraction, name=source.name)
         dropped.check(kept=len(annotations), allowed=max_bad_fraction, name=source.name)
         document = {
@@ -131,6 +138,15 @@ def pack_split(
         "shards": len(writer.shards),
         "bytes": sum(shard["bytes"] for shard in writer.shards),
     }
+
+
+def _refuse_misread(stated: list[np.ndarray], name: str) -> None:
+    rows = np.concatenate(stated) if stated else np.zeros((0, 6))
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    found = misread(rows[:, :4], rows[:, 4:])
+    if found is not None:
+        kind = KINDS[found[0]]
+        raise ValueError(f"{name}: {kind.sentence}: {found[1]}; {kind.remedy}")
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return [file[name] for name in (*names, *({_SIDES} & set(file.files)))]
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path}: damaged ({error}); run the evaluate stage again") from error
+        raise ValueError(f"{path}: damaged ({type(error).__name__}); run the evaluate stage again") from error
 
 
 def _joined(parts: Sequence[np.ndarray], nothing: np.ndarray) -> np.ndarray:

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
-from lowres.evaluation.json_files import read_json
-from lowres.evaluation.saved import read_detections
+from lowres.evaluation.output_details import read_details
+from lowres.evaluation.saved import read_detections, read_truth
 from lowres.evaluation.tt100k_records import SignDetections
+
+
+def measured_images(folder: Path) -> set[str]:
+    """Ids of the images that the output measured; ValueError where it does not say."""
+    return {str(image.image_id) for image in read_truth(folder / "truth.npz")}
 
 
 def read_output(folder: Path, *, row: str) -> list[SignDetections]:
@@ -12,14 +17,9 @@ def read_output(folder: Path, *, row: str) -> list[SignDetections]:
 
     Raises `ValueError` for a folder that is no such output of a detector, and for a row that it does not have.
     """
-    if not (folder / "details.json").is_file():
-        raise ValueError(f"{folder}: has no details.json; give an output of the evaluate stage, or a file of results")
-    details = read_json(folder / "details.json")
+    details = read_details(folder, row=row)
     if details["task"] != "detection":
         raise ValueError(f"{folder}: is of the task {details['task']}; TT100K needs detections")
-    rows = [entry["key"] for entry in details["rows"]]
-    if row not in rows:
-        raise ValueError(f"{folder}: has no row {row!r}; use one of {', '.join(rows)}")
     names = details["class_names"]
     return [
         SignDetections(

@@ -7,8 +7,8 @@ from typing import Any
 from lowres.evaluation.tt100k import Scores, Tt100kMetrics, count_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
 from lowres.evaluation.tt100k_matching import SIZE_NAMES
-from lowres.evaluation.tt100k_outputs import read_output
-from lowres.evaluation.tt100k_records import SignDetections
+from lowres.evaluation.tt100k_outputs import measured_images, read_output
+from lowres.evaluation.tt100k_records import SignDetections, SignTruth
 from lowres.evaluation.tt100k_resampling import Intervals, sign_intervals
 from lowres.evaluation.tt100k_results import read_results
 from lowres.tt100k_classes import CLASSES_45
@@ -27,6 +27,7 @@ class Scored:
     metrics: Tt100kMetrics
     intervals: Intervals  # 95 %, over images
     images_without_results: int  # of the split; they count, as images without detections
+    images_not_measured: int  # of the split, by an evaluation output; they do not count
     images_of_other_splits: int  # in the results; not scored
     unknown_categories: dict[str, int]  # detections of classes that the annotations do not know; not scored
 
@@ -62,6 +63,7 @@ class Scored:
         named = ", ".join(f"{name} ({count})" for name, count in list(self.unknown_categories.items())[:3])
         remarks = {
             "images of the split without results: they count as images without detections": self.images_without_results,
+            "images of the split that the evaluate stage did not measure: they do not count": self.images_not_measured,
             "images of other splits in the results: not scored": self.images_of_other_splits,
             "detections of classes outside the protocol: not scored": self.metrics.other_class_detections,
             f"of them of classes that the annotations do not know, as {named}": sum(self.unknown_categories.values()),
@@ -79,23 +81,12 @@ def score_files(
     score_threshold: float,
     row: str | None = None,
 ) -> Scored:
-    """Score the 45 classes of the protocol; every image of the split counts.
+    """Score the 45 classes of the protocol; `results`, `score_scale` and `row` are those of `results_of_split`.
 
-    `results` is a file, with scores up to `score_scale` (None: 1000), or a folder that the evaluate stage wrote, of
-    which one row is scored (None: student). Raises `ValueError` for malformed files, for results of an image that is
-    not in the annotations, and for a scale of a folder or a row of a file.
+    Raises `ValueError` for malformed files, and as it does.
     """
     known = read_annotations(annotations, split=split)
-    if results.is_dir():
-        if score_scale is not None:
-            raise ValueError(f"{results}: an evaluation output has scores from 0 to 1; leave out --score-scale")
-        score_scale = 1
-        found = _of_split(read_output(results, row=row or "student"), known, results, score_scale=score_scale)
-    else:
-        if row is not None:
-            raise ValueError(f"{results}: has no rows; --row is for an evaluation output")
-        score_scale = DEFAULT_SCALE if score_scale is None else score_scale
-        found = results_of_split(results, known, score_scale=score_scale)
+    found = results_of_split(results, known, split=split, score_scale=score_scale, row=row)
     unknown: dict[str, int] = {}
     for image in found.scored:
         for category in image.categories:
@@ -103,11 +94,12 @@ def score_files(
                 unknown[category] = unknown.get(category, 0) + 1
     return Scored(
         split=split,
-        score_scale=score_scale,
+        score_scale=found.score_scale,
         highest_score=found.highest_score,
-        metrics=evaluate_tt100k(known.truth, found.scored, score_threshold=score_threshold),
-        intervals=sign_intervals(count_per_image(known.truth, found.scored, score_threshold=score_threshold)),
-        images_without_results=len(known.truth) - len(found.scored),
+        metrics=evaluate_tt100k(found.truth, found.scored, score_threshold=score_threshold),
+        intervals=sign_intervals(count_per_image(found.truth, found.scored, score_threshold=score_threshold)),
+        images_without_results=len(found.truth) - len(found.scored),
+        images_not_measured=len(known.truth) - len(found.truth),
         images_of_other_splits=found.others,
         unknown_categories=dict(sorted(unknown.items(), key=lambda item: -item[1])),
     )
@@ -122,19 +114,39 @@ def scale_warning(score_scale: int, highest_score: float | None) -> list[str]:
 
 @dataclass(frozen=True)
 class OfSplit:
-    """Results of the images of a split, how many images of other splits the file has, and its highest score."""
+    """Truth and results of the images of a split that count, how many images of other splits the results have, and the
+    highest score on their scale.
+    """
 
+    truth: list[SignTruth]
     scored: list[SignDetections]
     others: int
-    highest_score: float | None  # on the scale of the file
+    score_scale: int
+    highest_score: float | None
 
 
-def results_of_split(results: Path, known: Annotations, *, score_scale: int) -> OfSplit:
-    """Read a file of results; errors as in `score_files`."""
-    return _of_split(read_results(results, score_scale=score_scale), known, results, score_scale=score_scale)
+def results_of_split(
+    results: Path, known: Annotations, *, split: str, score_scale: int | None, row: str | None
+) -> OfSplit:
+    """Read a file of results, with scores up to `score_scale` (None: 1000), or one row (None: student) of a folder that
+    the evaluate stage wrote.
 
-
-def _of_split(detections: list[SignDetections], known: Annotations, results: Path, *, score_scale: int) -> OfSplit:
+    Of a file every image of the split counts; of a folder those that the stage measured. Raises `ValueError` for
+    results of an image that is not in the annotations, results without an image of the split, and for a scale of a
+    folder or a row of a file.
+    """
+    truth = known.truth
+    if results.is_dir():
+        if score_scale is not None:
+            raise ValueError(f"{results}: an evaluation output has scores from 0 to 1; leave out --score-scale")
+        scale, detections = 1, read_output(results, row=row or "student")
+        measured = measured_images(results)
+        truth = [image for image in truth if image.image_id in measured]
+    else:
+        if row is not None:
+            raise ValueError(f"{results}: has no rows; --row is for an evaluation output")
+        scale = DEFAULT_SCALE if score_scale is None else score_scale
+        detections = read_results(results, score_scale=scale)
     ids = {image.image_id for image in known.truth}
     strange = [image.image_id for image in detections if image.image_id not in ids | known.other_image_ids]
     if strange:
@@ -143,8 +155,10 @@ def _of_split(detections: list[SignDetections], known: Annotations, results: Pat
             f"{strange[0]!r}; give the annotations that the results were made for, or drop these images"
         )
     scored = [image for image in detections if image.image_id in ids]
+    if not truth or (detections and not scored):
+        raise ValueError(f"{results}: none of its images is in split {split!r} of the annotations; give their --split")
     highest = max((float(image.scores.max()) for image in detections if len(image.scores)), default=None)
-    return OfSplit(scored, len(detections) - len(scored), None if highest is None else highest * score_scale)
+    return OfSplit(truth, scored, len(detections) - len(scored), scale, None if highest is None else highest * scale)
 
 
 def _header(title: str) -> str:

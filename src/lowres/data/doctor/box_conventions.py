@@ -14,6 +14,7 @@ MISREAD = frozenset(("boxes_normalised", "boxes_in_pixels", "boxes_as_corners"))
 """Kinds after which no box can be trusted, so that clipping one would only hide it."""
 
 _CORNER_PX = 2.0  # boxes in shares end here at the latest, also where they are corners read as sides
+_TINY_PX = 32  # a box in the corner of a smaller image may well be one
 _MANY_OUT, _FEW_ODD = 0.25, 0.05
 
 
@@ -35,15 +36,25 @@ def convention_findings(
         np.float64,
     ).reshape(-1, 6)
     rows = rows[np.isfinite(rows).all(axis=1)]
-    near, far, frame = rows[:, :2], rows[:, 2:4], rows[:, 4:]
-    in_corner = int(((near >= -1) & (far <= _CORNER_PX)).all(axis=1).sum())
-    if 2 * in_corner > len(rows):
-        detail = f"{in_corner} of {len(rows)} boxes lie within {_CORNER_PX:g} px of the image's corner"
-        return [Finding("boxes_normalised", split.name, split.origin, detail)]
+    found = misread(rows[:, :4], rows[:, 4:])
+    if found is None or (found[0] == "boxes_as_corners" and "COCO" not in layout.kind):
+        return []
+    return [Finding(found[0], split.name, split.origin, found[1])]
+
+
+def misread(boxes_xyxy_px: np.ndarray, frames_wh_px: np.ndarray) -> tuple[str, str] | None:
+    """Kind and detail, where most boxes [n, 4] look misread; frames [n, 2] are the sizes of their images, NaN where not
+    known.
+    """
+    near, far, frame = boxes_xyxy_px[:, :2], boxes_xyxy_px[:, 2:], frames_wh_px
+    total = len(boxes_xyxy_px)
+    in_corner = int(((near >= -1) & (far <= _CORNER_PX) & ~(frame < _TINY_PX)).all(axis=1).sum())
+    if 2 * in_corner > total:
+        return "boxes_normalised", f"{in_corner} of {total} boxes lie within {_CORNER_PX:g} px of the image's corner"
     out = int((far > frame + 1).any(axis=1).sum())
     sides = far - near
     odd = int((~((sides > near) & (sides <= frame + 1)).all(axis=1)).sum())
-    if "COCO" in layout.kind and out > _MANY_OUT * len(rows) and odd <= _FEW_ODD * len(rows):
-        detail = f"{out} of {len(rows)} boxes reach out of their image, {odd} if read as corners x1, y1, x2, y2"
-        return [Finding("boxes_as_corners", split.name, split.origin, detail)]
-    return []
+    if out > _MANY_OUT * total and odd <= _FEW_ODD * total:
+        detail = f"{out} of {total} boxes reach out of their image, {odd} if read as corners x1, y1, x2, y2"
+        return "boxes_as_corners", detail
+    return None
