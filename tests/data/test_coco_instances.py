@@ -30,6 +30,13 @@ def test_an_image_without_objects_is_an_image(tmp_path):
     assert image.boxes_xyxy_px.shape == (0, 4)
 
 
+def test_two_annotations_of_one_id_cannot_be_evaluated_against(tmp_path):
+    with pytest.raises(ValueError, match=r"instances\.json: annotations\[2\]\.id 1 occurs twice; give each its own id"):
+        truth_of(instances(tmp_path, annotations=[BOX, BOX | {"id": 2}, BOX]))
+    without = {key: value for key, value in BOX.items() if key != "id"}
+    assert len(truth_of(instances(tmp_path, annotations=[without, without]))[0].labels) == 2
+
+
 @pytest.mark.parametrize("size", [{"width": None}, {"height": 0}, {"width": "60"}])
 def test_an_image_without_its_size_cannot_be_evaluated_against(tmp_path, size):
     with pytest.raises(ValueError, match=r"images\[0\] has no width and height"):

@@ -5,6 +5,7 @@ or image is passed on. Segmentations are not read; `area` is.
 """
 
 from collections import defaultdict
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ class CocoInstances:
         sides = [sides_wh(entry.get("bbox")) for _, entry in self._objects.get(image_id, [])]
         return np.array(sides, np.float64).reshape(-1, 2)
 
+    def check_ids(self) -> None:
+        """Refuse two annotations of one id, of which pycocotools would score one twice.
+
+        Raises:
+            ValueError: names the second one. Annotations without id pass.
+        """
+        seen: set[int] = set()
+        for position, entry in sorted((pair for pairs in self._objects.values() for pair in pairs), key=itemgetter(0)):
+            number = entry.get("id")
+            if not is_id(number):
+                continue
+            if number in seen:
+                raise ValueError(f"{self.name}: annotations[{position}].id {number} occurs twice; give each its own id")
+            seen.add(number)
+
     def stated(self, image_id: int, index: int, key: str) -> str:
         """How to call a value of an object of this image in a message: file, position, key and value."""
         position, entry = self._objects[image_id][index]
@@ -93,9 +109,10 @@ def stated_wh_px(image: dict[str, Any]) -> tuple[int, int] | None:
 def truth_of(instances: CocoInstances) -> list[ImageTruth]:
     """Every image, to evaluate against; labels are positions in `categories`. An object without area has its box's.
 
-    Raises ValueError, naming file and place, for an image without width and height, a box that is not four finite
-    numbers with positive sides, and a negative or infinite area.
+    Raises ValueError, naming file and place, for two annotations of one id, an image without width and height, a box
+    that is not four finite numbers with positive sides, and a negative or infinite area.
     """
+    instances.check_ids()
     labels = {category.id: label for label, category in enumerate(instances.categories)}
     truth = []
     for position, image in enumerate(instances.images):
