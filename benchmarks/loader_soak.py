@@ -7,7 +7,8 @@ Both read the training split of `outputs/data` endlessly, in random order, with 
 that take turns, so that a slow phase of the machine meets both. Ours reads shards, transforms images and boxes
 together, pads and keeps masks; the plain one opens one loose file after another, decodes it, makes a float tensor and
 stacks. Memory is the proportional set size of this process and all its workers, read when both have fetched all that
-they may. Exit code 1: memory grew by 2 % or more from end to end, after warm-up, or ours read fewer images a second.
+they may; pages of files are left out, as a process's share of libraries grows when another one that uses them ends.
+Exit code 1: memory grew by 2 % or more from end to end, after warm-up, or ours read fewer images a second.
 """
 
 import argparse
@@ -76,7 +77,7 @@ def our_batches(split: Path, params_file: Path, *, batch_size: int, num_workers:
 
 
 def resident_bytes() -> int:
-    """Proportional set size of this process and its descendants."""
+    """Proportional set size of this process and its descendants, without pages of files."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -92,7 +93,7 @@ def resident_bytes() -> int:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        total += 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        total += 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
     return total
 
 
