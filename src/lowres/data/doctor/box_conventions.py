@@ -37,9 +37,7 @@ def convention_findings(
     ).reshape(-1, 6)
     rows = rows[np.isfinite(rows).all(axis=1)]
     found = misread(rows[:, :4], rows[:, 4:])
-    if found is None or (found[0] == "boxes_as_corners" and "COCO" not in layout.kind):
-        return []
-    return [Finding(found[0], split.name, split.origin, found[1])]
+    return [] if found is None else [Finding(found[0], split.name, split.origin, found[1])]
 
 
 def misread(boxes_xyxy_px: np.ndarray, frames_wh_px: np.ndarray) -> tuple[str, str] | None:

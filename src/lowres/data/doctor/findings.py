@@ -125,7 +125,7 @@ KINDS: dict[str, Kind] = {
         _E, "most boxes are shares of the image where pixels are expected", "multiply them by the image's sides"
     ),
     "boxes_as_corners": Kind(
-        _E, "boxes look like corners (x1, y1, x2, y2) where COCO has x, y, width, height",
+        _E, "boxes look like corners (x1, y1, x2, y2) where sides are expected (COCO: x, y, width, height)",
         "subtract x1 from x2 and y1 from y2",
     ),
     "no_object_in_split": Kind(_E, "no image of the split has an object", "fetch its annotations, or remove the split"),
