@@ -106,7 +106,7 @@ bench: $(VENV)/.stamp-run ## Attention, teacher and student against what they re
 	$(BIN)/python benchmarks/teacher_vs_stock.py --rounds 3 --training-rounds 2 --output benchmarks/teacher_vs_stock-$(TODAY).json
 
 soak: $(VENV)/.stamp-run ## Run the training loader for an hour beside a plain DataLoader: speed, and memory that must not grow
-	$(BIN)/python benchmarks/loader_soak.py --output benchmarks/loader_soak-$(TODAY).json
+	env -u MALLOC_MMAP_MAX_ -u MALLOC_TRIM_THRESHOLD_ $(BIN)/python benchmarks/loader_soak.py --output benchmarks/loader_soak-$(TODAY).json
 
 constraints: ## Resolve all but torch afresh, in a venv of its own, and rewrite constraints.txt
 	$(PYTHON) -m venv $(VENV)-fresh

@@ -33,7 +33,7 @@ from lowres.stages.kits.choose import kit_of
 
 WARM_UP_SLICES = 2
 MAX_GROWTH = 0.02
-SETTLE_SECONDS = 1.0  # both loaders fetch ahead until their queues are full: readings differ by how full, 560 to 740 MB
+SETTLE_SECONDS = 1.0  # both loaders fetch ahead until their queues are full: readings differ by how full
 
 
 class LooseFiles(Dataset[Tensor]):

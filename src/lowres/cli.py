@@ -107,7 +107,7 @@ def compare(
     score_scale: ScoreScale = None,
     score_threshold: ScoreThreshold = None,
     max_dets: MaxDets = None,
-    resamples: Annotated[int, typer.Option(help="Resamples of the bootstrap over images.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap over images.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
     out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
