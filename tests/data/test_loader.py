@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.reductions import shared_cache
 
 from lowres.data.dataset import DetectionDataset, SampleKey
 from lowres.data.loader import EvalBatches, TrainBatches
@@ -193,6 +194,13 @@ def test_making_and_reading_batches_leaves_the_global_generators_alone(dataset):
     list(EvalBatches(dataset, batch_size=3, size_divisor=16))
     assert torch.equal(before[0], torch.get_rng_state())
     assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_what_pytorch_remembers_of_sent_tensors_stays_small(dataset):
+    """Each of these bytes can keep a whole batch's room from being used again."""
+    for _, batch in train(dataset, num_workers=1, stop_step=20):
+        assert len(shared_cache) <= 2
+        assert batch.pixels.is_shared()
 
 
 def test_leaving_early_ends_the_workers(dataset):
