@@ -18,12 +18,15 @@ from typing import Any
 
 import torch
 from timing import describe_machine, write_json
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from lowres.config.params import Params, load_params
 from lowres.evaluation.cost import multiply_adds
 from lowres.models.build import build_detector, build_downsampler
+from lowres.models.detr import DetrDetector
 from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.input_channels import channels_of
 from lowres.models.optimise import chunk_feed_forward, fold_batch_norm, rewrite_sampling_locations
 from lowres.models.thumbnail import ThumbnailDetector
 
@@ -54,12 +57,11 @@ def build_models(params: Params, device: str) -> dict[str, ThumbnailDetector]:
     names = [f"class {number}" for number in range(80)]
     settings, down = params.teacher.model, params.downsampler
     student = params.distill.model or settings
+    identity = IdentityDownsampler()
+    module = build_downsampler(kind=down.kind, ratio=down.ratio, **down.options.model_dump())
     models = {
-        "teacher": ThumbnailDetector(IdentityDownsampler(), _detector(settings, names, 0)),
-        "student": ThumbnailDetector(
-            build_downsampler(kind=down.kind, ratio=down.ratio, **down.options.model_dump()),
-            _detector(student, names, params.distill.stride_shift),
-        ),
+        "teacher": ThumbnailDetector(identity, _detector(settings, names, 0, identity)),
+        "student": ThumbnailDetector(module, _detector(student, names, params.distill.stride_shift, module)),
     }
     for model in models.values():
         model.eval().requires_grad_(requires_grad=False)
@@ -71,9 +73,9 @@ def build_models(params: Params, device: str) -> dict[str, ThumbnailDetector]:
     return models
 
 
-def _detector(settings: Any, names: list[str], stride_shift: int) -> Any:
+def _detector(settings: Any, names: list[str], stride_shift: int, module: nn.Module) -> DetrDetector:
     values = settings.model_dump() | {"backbone_weights": None}
-    return build_detector(**values, class_names=names, stride_shift=stride_shift)
+    return build_detector(**values, class_names=names, stride_shift=stride_shift, input_channels=channels_of(module))
 
 
 def images(params: Params, batch: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,13 +1,14 @@
 """The commands that are stages of the DAG; `cli` registers them.
 
 A stage reads its sections of params.yaml and the outputs of those before it, and prints its numbers. With several GPUs
-a training starts itself again under torchrun, one process for each.
+a training starts itself again under torchrun, one process for each. Two processes of one stage never write beside each
+other: the second is refused.
 """
 
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,9 @@ def prepare(params: ParamsFile = PARAMS) -> None:
     from lowres.config.params import load_params
     from lowres.stages import prepare as stage
 
-    _say(stage.run(load_params(params).data, out_data=OUT / "data"))
+    data = load_params(params).data
+    with _alone("prepare"):
+        _say(stage.run(data, out_data=OUT / "data"))
 
 
 def teacher(params: ParamsFile = PARAMS) -> None:
@@ -32,7 +35,7 @@ def teacher(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)  # before an import of seconds: most faults are there
     from lowres.stages import teacher as stage
 
-    with _ranks():
+    with _ranks(), _alone("teacher"):
         _say(
             stage.run(
                 values.task,
@@ -54,7 +57,7 @@ def downsampler(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     from lowres.stages import downsampler as stage
 
-    with _ranks():
+    with _ranks(), _alone("downsampler"):
         _say(
             stage.run(
                 values.task,
@@ -76,7 +79,7 @@ def baseline(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     from lowres.stages import baseline as stage
 
-    with _ranks():
+    with _ranks(), _alone("baseline"):
         _say(
             stage.run(
                 values.task,
@@ -101,7 +104,7 @@ def distill(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     from lowres.stages import distill as stage
 
-    with _ranks():
+    with _ranks(), _alone("distill"):
         _say(
             stage.run(
                 values.task,
@@ -154,19 +157,20 @@ def evaluate(
     values = load_params(params)
     from lowres.stages import evaluate as stage
 
-    _say(
-        stage.run(
-            values.task,
-            values.evaluate,
-            values.data.input,
-            data=OUT / "data",
-            teacher=OUT / "teacher",
-            student=OUT / "student",
-            baseline=OUT / "baseline",
-            out_evaluation=OUT / "evaluation",
-            out_metrics=OUT / "metrics/evaluation.json",
+    with _alone("evaluate"):
+        _say(
+            stage.run(
+                values.task,
+                values.evaluate,
+                values.data.input,
+                data=OUT / "data",
+                teacher=OUT / "teacher",
+                student=OUT / "student",
+                baseline=OUT / "baseline",
+                out_evaluation=OUT / "evaluation",
+                out_metrics=OUT / "metrics/evaluation.json",
+            )
         )
-    )
 
 
 def export(params: ParamsFile = PARAMS) -> None:
@@ -176,19 +180,20 @@ def export(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     from lowres.stages import export as stage
 
-    _say(
-        stage.run(
-            values.task,
-            values.export,
-            values.data.input,
-            data=OUT / "data",
-            student=OUT / "student",
-            evaluation=OUT / "evaluation",
-            params_file=params,
-            out_export=OUT / "export",
-            out_metrics=OUT / "metrics/export.json",
+    with _alone("export"):
+        _say(
+            stage.run(
+                values.task,
+                values.export,
+                values.data.input,
+                data=OUT / "data",
+                student=OUT / "student",
+                evaluation=OUT / "evaluation",
+                params_file=params,
+                out_export=OUT / "export",
+                out_metrics=OUT / "metrics/export.json",
+            )
         )
-    )
 
 
 def report(params: ParamsFile = PARAMS) -> None:
@@ -198,18 +203,19 @@ def report(params: ParamsFile = PARAMS) -> None:
     values = load_params(params)
     from lowres.stages import report as stage
 
-    _say(
-        stage.run(
-            values.task,
-            values.report,
-            data=OUT / "data",
-            evaluation=OUT / "evaluation",
-            export=OUT / "export",
-            histories=OUT / "history",
-            params_file=params,
-            out_report=OUT / "report",
+    with _alone("report"):
+        _say(
+            stage.run(
+                values.task,
+                values.report,
+                data=OUT / "data",
+                evaluation=OUT / "evaluation",
+                export=OUT / "export",
+                histories=OUT / "history",
+                params_file=params,
+                out_report=OUT / "report",
+            )
         )
-    )
 
 
 def _say(metrics: dict[str, Any]) -> None:
@@ -225,6 +231,16 @@ def _ranks() -> Iterator[None]:
     from lowres.steps.mirroring import mirrored_checkpoints
 
     with process_group("cuda" if torch.cuda.is_available() else "cpu"), mirrored_checkpoints():
+        yield
+
+
+@contextmanager
+def _alone(stage: str) -> Iterator[None]:
+    """Refuse a second process of the stage in this folder; one that was killed is no obstacle."""
+    from lowres.engine.distributed import current_ranks
+    from lowres.engine.lock import folder_lock
+
+    with folder_lock(Path(".lowres/stages") / stage) if current_ranks().is_main else nullcontext():
         yield
 
 

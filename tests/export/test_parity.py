@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lowres.export import parity
 from lowres.export.parity import ParityLimits, ParityReport, check, compare, difference, mosaics
 from lowres.export.runtime import OnnxDetector
 from lowres.records import ImageDetections
@@ -83,6 +86,7 @@ def report(**changes) -> ParityReport:
     values = {
         "images": 2,
         "sizes_hw": [(64, 64)],
+        "min_score": 0.05,
         "detections": 10,
         "unmatched": 0,
         "max_box_px": 0.01,
@@ -141,3 +145,15 @@ def test_file_of_another_model_is_refused_with_average_precision_of_both(whole_i
     model = tiny_model("deformable_detr", downsampler={"kind": "identity", "ratio": 1})
     with pytest.raises(ValueError, match=r"counterparts.*AP"):
         compare(model, onnx, enumerate(noise((128, 128))), limits=LIMITS, ap=lambda found: float(found[0].scores[0]))
+
+
+@pytest.mark.parametrize(("min_score", "looked_at"), [(0.4, 0.4), (0.9, 0.25)])
+def test_detections_of_a_model_that_is_sure_of_nothing_are_compared_all_the_same(
+    min_score, looked_at, whole_image_file, tiny_model, noise, monkeypatch
+):
+    onnx = OnnxDetector(whole_image_file(), threads=1)  # finds a whole image with score 0.5
+    monkeypatch.setattr(parity, "detect_with_pytorch", lambda _, images, ids, *__: onnx.detect(images, image_ids=ids))
+    model = tiny_model("deformable_detr", downsampler={"kind": "identity", "ratio": 1})
+    report = compare(model, onnx, enumerate(noise((128, 128))), limits=replace(LIMITS, min_score=min_score))
+    assert report.min_score == looked_at
+    assert report.detections > 0

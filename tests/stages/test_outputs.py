@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,3 +32,20 @@ def test_remains_of_a_dead_process_go_and_the_work_of_a_live_one_stays(tmp_path)
         pass
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_the_folder_before_is_out_of_sight_before_it_is_removed(tmp_path, monkeypatch):
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "a").write_text("old")
+    seen = []
+    remove = shutil.rmtree
+
+    def look_and_remove(path, **options):
+        seen.append((tmp_path / "out/a").read_text())
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look_and_remove)
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / "a").write_text("new")
+    assert seen == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

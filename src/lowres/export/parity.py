@@ -6,7 +6,7 @@ removed from one side is not held against the other.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -48,6 +48,7 @@ class ParityReport:
 
     images: int
     sizes_hw: list[tuple[int, int]]  # input sizes that were run, the smallest first
+    min_score: float  # detections below it on both sides were not looked at
     detections: int
     unmatched: int
     max_box_px: float
@@ -81,7 +82,8 @@ def compare(
 
     The first images are also run joined to mosaics of other sizes, one by one, so that a file which works only for the
     validation images' size and batch is found out. `ap` is given all detections of one side (without the mosaics).
-    The PyTorch model runs as it is, in its own mode of attention, padded by code of its own.
+    The PyTorch model runs as it is, in its own mode of attention, padded by code of its own. Where no detection reaches
+    `limits.min_score`, those are compared that reach half of the best score.
     """
     differences: list[Difference] = []
     sizes: set[tuple[int, int]] = set()
@@ -106,9 +108,14 @@ def compare(
         first = False
     if not of_onnx:
         raise ValueError("export: no validation images to compare on; an export without a comparison is refused")
+    if not any(one.detections for one in differences):  # a model that has learned little is sure of nothing
+        best = max(float(np.max(found.scores, initial=0.0)) for found in of_pytorch + of_onnx)
+        limits = replace(limits, min_score=best / 2)
+        differences.append(difference(of_pytorch, of_onnx, limits=limits))
     report = ParityReport(
         images=len(of_onnx),
         sizes_hw=sorted(sizes),
+        min_score=limits.min_score,
         detections=sum(one.detections for one in differences),
         unmatched=sum(one.unmatched for one in differences),
         max_box_px=max(one.max_box_px for one in differences),

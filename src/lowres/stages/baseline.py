@@ -5,6 +5,7 @@ from typing import Any
 
 from lowres.config.data import Input
 from lowres.config.params import Baseline, Distill
+from lowres.engine.distributed import current_ranks
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.student import train_student
 
@@ -24,6 +25,8 @@ def run(
 ) -> dict[str, Any]:
     """Train on labels alone, from the same initial weights, for as many steps; a note instead where not asked for."""
     if not baseline.train:
+        if not current_ranks().is_main:
+            return {}
         for folder in (out_model, out_history):
             with whole_folder(folder) as work:
                 (work / "not-trained.txt").write_text("params.yaml says baseline.train: false\n")

@@ -14,8 +14,8 @@ from typing import Any
 def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` that takes its name when the block ends without an error.
 
-    What stood under the name before is replaced. A killed stage leaves at most a folder whose name begins with a dot
-    and holds its process id; the next run of the stage removes those of processes that are gone.
+    What stood under the name before is replaced, and never seen half removed. A killed stage leaves at most folders
+    whose names begin with a dot and hold its process id; the next run removes those of processes that are gone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{path.name}-*"):
@@ -25,9 +25,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
     work.chmod(0o755)
     try:
         yield work
+        before = work.with_name(f"{work.name}-before")
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(before)
         work.replace(path)
+        shutil.rmtree(before, ignore_errors=True)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise

@@ -46,10 +46,16 @@ class DetectionKit:
     def build_student(
         self, distill: Distill, *, teacher: ModelSpec, downsampler: nn.Module
     ) -> tuple[ThumbnailModel, dict[str, Any]]:
-        """The teacher's architecture where the section names no model; either may drop early strides."""
+        """The teacher's architecture where the section names no model; either may drop early strides.
+
+        From random weights its norms are live and all of its backbone learns, whatever the teacher freezes: norms that
+        are frozen at random values teach nothing.
+        """
         if distill.model is not None:
             return _build(distill.model, downsampler, teacher.class_names, stride_shift=distill.stride_shift)
         network = {**teacher.network, "stride_shift": distill.stride_shift, "input_channels": channels_of(downsampler)}
+        if distill.init == "scratch":
+            network["train_backbone_norm"] = True
         return (
             assemble(task=self.task, downsampler=downsampler, network=network, class_names=teacher.class_names),
             network,
