@@ -6,16 +6,18 @@
 Both read the training split of `outputs/data` endlessly, in random order, with as many workers, and are timed in slices
 that take turns, so that a slow phase of the machine meets both. Ours reads shards, transforms images and boxes
 together, pads and keeps masks; the plain one opens one loose file after another, decodes it, makes a float tensor and
-stacks. Memory is the proportional set size of this process and all its workers, read when both have fetched all that
-they may; pages of files are left out, as a process's share of libraries grows when another one that uses them ends.
-Exit code 1: memory grew by 2 % or more from end to end, after warm-up, or ours read fewer images a second.
+stacks. Each has a process of its own. Memory is the proportional set size of that process and its workers, read when
+they have fetched all that they may; pages of files are left out, as a process's share of libraries grows when another
+one that uses them ends. Exit code 1: ours took 2 % more memory or more at the end than at the beginning, after warm-up,
+or read fewer images a second.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from lowres.stages.kits.choose import kit_of
 
 WARM_UP_SLICES = 2
 MAX_GROWTH = 0.02
-SETTLE_SECONDS = 1.0  # both loaders fetch ahead until their queues are full: readings differ by how full
+SETTLE_SECONDS = 1.0  # loaders fetch ahead until their queues are full: readings differ by how full
 
 
 class LooseFiles(Dataset[Tensor]):
@@ -107,18 +109,39 @@ def time_slice(batches: Iterator[int], seconds: float) -> float:
     return images / (time.perf_counter() - began)
 
 
-def soak(variants: dict[str, Iterator[int]], *, minutes: float, slice_seconds: float) -> dict[str, list[float]]:
-    """Speeds of each variant and memory, slice by slice."""
-    record: dict[str, list[float]] = {name: [] for name in (*variants, "memory_bytes")}
-    end = time.monotonic() + 60 * minutes
-    while time.monotonic() < end or len(record["memory_bytes"]) < WARM_UP_SLICES + 2:
-        for name, batches in variants.items():
-            record[name].append(time_slice(batches, slice_seconds))
+def serve(make: Callable[..., Iterator[int]], settings: dict[str, Any], orders: Any) -> None:
+    """A loader in a process of its own: for each number of seconds it is sent, images per second and memory."""
+    multiprocessing.set_start_method("fork", force=True)  # of its workers, as it is where a user starts a training
+    batches = make(**settings)
+    while (seconds := orders.recv()) is not None:
+        speed = time_slice(batches, seconds)
         time.sleep(SETTLE_SECONDS)
-        record["memory_bytes"].append(resident_bytes())
-        speeds = "  ".join(f"{name} {record[name][-1]:.0f} images/s" for name in variants)
-        left = max(0.0, (end - time.monotonic()) / 60)
-        print(f"{speeds}  memory {record['memory_bytes'][-1] / 1e6:.0f} MB  eta {left:.1f} min", flush=True)
+        orders.send((speed, resident_bytes()))
+
+
+def soak(
+    variants: dict[str, tuple[Callable[..., Iterator[int]], dict[str, Any]]], *, minutes: float, slice_seconds: float
+) -> dict[str, dict[str, list[float]]]:
+    """Speeds and memory of each variant, slice by slice."""
+    context = multiprocessing.get_context("spawn")
+    orders: dict[str, Any] = {}
+    for name, (make, settings) in variants.items():
+        orders[name], theirs = context.Pipe()
+        context.Process(target=serve, args=(make, settings, theirs), name=name).start()
+    record: dict[str, dict[str, list[float]]] = {name: {"images_per_second": [], "memory_bytes": []} for name in orders}
+    end, slices = time.monotonic() + 60 * minutes, 0
+    while time.monotonic() < end or slices < WARM_UP_SLICES + 2:
+        said = []
+        for name, order in orders.items():
+            order.send(slice_seconds)
+            speed, memory = order.recv()
+            record[name]["images_per_second"].append(speed)
+            record[name]["memory_bytes"].append(memory)
+            said.append(f"{name} {speed:.0f} images/s, {memory / 1e6:.0f} MB")
+        slices += 1
+        print(f"{'  '.join(said)}  eta {max(0.0, (end - time.monotonic()) / 60):.1f} min", flush=True)
+    for order in orders.values():
+        order.send(None)
     return record
 
 
@@ -144,18 +167,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="loose-") as scratch:
         unpack_images(options.data, Path(scratch))
         variants = {
-            "ours": our_batches(options.data, options.params, **settings),
-            "plain": plain_batches(Path(scratch), **settings),
+            "ours": (our_batches, {"split": options.data, "params_file": options.params, **settings}),
+            "plain": (plain_batches, {"folder": Path(scratch), **settings}),
         }
         record = soak(variants, minutes=options.minutes, slice_seconds=options.slice_seconds)
-    ours, plain = (statistics.median(record[name]) for name in variants)
-    grown = growth(record["memory_bytes"])
-    print(f"ours {ours:.0f}, plain {plain:.0f} images/s (medians); memory grew by {100 * grown:.2f} %")
-    summary = {"ours_images_per_second": ours, "plain_images_per_second": plain, "memory_growth": grown}
-    numbers = {name: [round(value, 1) for value in values] for name, values in record.items()}
+    summary: dict[str, Any] = {}
+    for name, measured in record.items():
+        summary[name] = {
+            "images_per_second": statistics.median(measured["images_per_second"]),
+            "memory_bytes": statistics.median(measured["memory_bytes"]),
+            "memory_growth": growth(measured["memory_bytes"]),
+            "slices": {key: [round(value, 1) for value in values] for key, values in measured.items()},
+        }
+        print(
+            f"{name}: {summary[name]['images_per_second']:.0f} images/s, {summary[name]['memory_bytes'] / 1e6:.0f} MB "
+            f"(medians), which grew by {100 * summary[name]['memory_growth']:.2f} %"
+        )
     machine = describe_machine(torch.get_num_threads())
-    write_json(options.output, {"machine": machine, **settings, "minutes": options.minutes, **summary, **numbers})
-    if grown >= MAX_GROWTH or ours < plain:
+    write_json(options.output, {"machine": machine, **settings, "minutes": options.minutes, **summary})
+    ours, plain = summary["ours"], summary["plain"]
+    if ours["memory_growth"] >= MAX_GROWTH or ours["images_per_second"] < plain["images_per_second"]:
         raise SystemExit(1)
 
 
