@@ -76,12 +76,12 @@ def compare_results(
     """
     first, second = _read(a, row_a), _read(b, row_b)
     _require_same(first, second)
-    metric, make = _TASKS[first.details["task"]]
+    metric, name, make = _TASKS[first.details["task"]]
     one, other, num_images = make(first, second)
     sampling = {"level": level, "resamples": resamples, "seed": seed}
     found = paired_differences(one, other, names=(metric,), num_images=num_images, **sampling)[metric]
     if found is None:
-        raise ValueError(f"{a}: the images have no object, so there is no {_NAMES[metric]} to compare")
+        raise ValueError(f"{a}: the images have no object, so there is no {name} to compare")
     return Comparison(
         metric=metric,
         split=first.details["split"],
@@ -94,7 +94,7 @@ def compare_results(
         share_b_better=found.share_b_better,
         resamples=resamples,
         seed=seed,
-        verdict=found.verdict(_NAMES[metric]),
+        verdict=found.verdict(name),
     )
 
 
@@ -172,8 +172,7 @@ def _classification(a: _Result, b: _Result) -> tuple[Statistic, Statistic, int]:
     return statistics[0], statistics[1], len(labels)
 
 
-_TASKS: dict[str, tuple[str, Callable[[_Result, _Result], tuple[Statistic, Statistic, int]]]] = {
-    "detection": ("ap", _detection),
-    "classification": ("top1", _classification),
+_TASKS: dict[str, tuple[str, str, Callable[[_Result, _Result], tuple[Statistic, Statistic, int]]]] = {
+    "detection": ("ap", "AP", _detection),
+    "classification": ("top1", "top-1", _classification),
 }
-_NAMES = {"ap": "AP", "top1": "top-1"}

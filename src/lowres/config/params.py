@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -84,6 +84,10 @@ class ClassificationParams(Strict):
 
 
 Params = DetectionParams | ClassificationParams
+TASKS: dict[str, type[Strict]] = {
+    get_args(whole.model_fields["task"].annotation)[0]: whole for whole in get_args(Params)
+}
+"""The schema of each task's params.yaml, by the task's name."""
 Teacher = detection.Teacher | classification.Teacher
 Distill = detection.Distill | classification.Distill
 Evaluate = detection.Evaluate | classification.Evaluate

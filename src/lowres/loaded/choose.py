@@ -1,6 +1,7 @@
 """From a model folder or an ONNX file to a loaded model, by the task that it names."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,32 @@ from lowres.loaded.model import Classifier, Detector
 from lowres.models.artifact import ModelSpec, load_model
 from lowres.stages.cost import as_used
 
-_FOLDERS: dict[str, Callable[[Path, Any, ModelSpec], Detector | Classifier]] = {
-    "detection": TorchDetector,
-    "classification": TorchClassifier,
-}
-_FILES: dict[str, Callable[[Path, int], Detector | Classifier]] = {
-    "detection": lambda path, threads: OnnxFileDetector(OnnxDetector(path, threads=threads)),
-    "classification": lambda path, threads: OnnxFileClassifier(OnnxClassifier(path, threads=threads)),
+
+@dataclass(frozen=True)
+class _Ways:
+    """How a model of one task is loaded: from a folder, and from a file with a number of threads."""
+
+    folder: Callable[[Path, Any, ModelSpec], Detector | Classifier]
+    file: Callable[[Path, int], Detector | Classifier]
+
+
+_TASKS = {
+    "detection": _Ways(TorchDetector, lambda path, threads: OnnxFileDetector(OnnxDetector(path, threads=threads))),
+    "classification": _Ways(
+        TorchClassifier, lambda path, threads: OnnxFileClassifier(OnnxClassifier(path, threads=threads))
+    ),
 }
 
 
 def load_folder(folder: Path) -> Detector | Classifier:
     """A trained model, made fast; ValueError for a folder that is none or is damaged."""
     model, spec = load_model(folder)
-    return _FOLDERS[spec.task](folder, as_used(model), spec)
+    return _TASKS[spec.task].folder(folder, as_used(model), spec)
 
 
 def load_file(path: Path) -> Detector | Classifier:
     """An exported file, with as many threads as PyTorch has; ValueError for a file that lowres did not export."""
     task = task_of_file(path)
-    if task not in _FILES:
-        raise ValueError(f"{path}: an ONNX file for {task}; this version knows {', '.join(_FILES)}")
-    return _FILES[task](path, torch.get_num_threads())
+    if task not in _TASKS:
+        raise ValueError(f"{path}: an ONNX file for {task}; this version knows {', '.join(_TASKS)}")
+    return _TASKS[task].file(path, torch.get_num_threads())

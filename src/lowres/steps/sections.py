@@ -10,9 +10,8 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from lowres.config.data import Data, Input
-from lowres.config.params import ClassificationParams, DetectionParams
+from lowres.config.params import TASKS
 
-_TASKS = {"detection": DetectionParams, "classification": ClassificationParams}
 _SHARED: dict[str, Any] = {"data": Data, "data.input": Input}
 
 
@@ -29,8 +28,8 @@ def parse_sections(texts: Mapping[str, str]) -> list[Any]:
 
 def _parse(name: str, text: str, task: str | None) -> Any:
     if name == "task":
-        if text not in _TASKS:
-            raise ValueError(f"task: {text!r} is none of {', '.join(_TASKS)}")
+        if text not in TASKS:
+            raise ValueError(f"task: {text!r} is none of {', '.join(TASKS)}")
         return text
     try:
         values = json.loads(text)
@@ -47,5 +46,5 @@ def _schema(name: str, task: str | None) -> Any:
     if name in _SHARED:
         return _SHARED[name]
     assert task is not None, f"section {name} needs the task beside it"
-    field = _TASKS[task].model_fields[name]
+    field = TASKS[task].model_fields[name]
     return Annotated[field.annotation, field]
