@@ -10,12 +10,19 @@ import lowres
 from lowres.config.params import fingerprint
 from lowres.data.shards import read_index
 
-# What decides a training's result: whole layers, and single files.
-CODE = ("ops", "models", "tasks", "engine", "data", "evaluation")
+_PACKAGE = Path(lowres.__file__).parent
+
+# What decides a training's result: whole folders, in which another task's modules count unasked, and single files.
+CODE = ("ops", "models", "tasks", "engine", "data", "evaluation", "stages/kits")
 FILES = (
     "records.py",
-    *(f"stages/{name}.py" for name in ("batches", "downsampler", "student", "teacher", "training")),
-    *(f"stages/kits/{name}.py" for name in ("classification", "detection", "kit")),
+    "stages/baseline.py",
+    "stages/batches.py",
+    "stages/distill.py",
+    "stages/downsampler.py",
+    "stages/student.py",
+    "stages/teacher.py",
+    "stages/training.py",
 )
 
 
@@ -40,13 +47,17 @@ def split_identity(split: Path) -> str:
     return fingerprint(read_index(split))
 
 
+def code_files() -> list[str]:
+    """The source that decides a training's result: paths below the package, sorted."""
+    found = [path.relative_to(_PACKAGE) for folder in CODE for path in (_PACKAGE / folder).glob("*.py")]
+    return sorted([*map(str, found), *FILES])
+
+
 def code_identity() -> str:
     """A hash of the source that decides a training's result."""
-    root = Path(lowres.__file__).parent
     digest = hashlib.sha256()
-    paths = [path for layer in CODE for path in (root / layer).glob("*.py")] + [root / name for name in FILES]
-    for path in sorted(paths):
-        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    for name in code_files():
+        digest.update(name.encode() + (_PACKAGE / name).read_bytes())
     return digest.hexdigest()
 
 

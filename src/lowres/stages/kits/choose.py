@@ -1,4 +1,4 @@
-"""From the name of a task to its kit: the one place where the stages' tasks are listed."""
+"""From the name of a task to how it is trained."""
 
 from lowres.stages.kits.classification import ClassificationKit
 from lowres.stages.kits.detection import DetectionKit
