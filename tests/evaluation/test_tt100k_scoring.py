@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -150,10 +151,11 @@ def test_a_row_of_a_file_and_another_folder_are_refused(files, tmp_path):
 
 def test_an_output_of_a_classifier_is_refused(output):
     annotations, folder = output
+    shutil.rmtree(folder / "detections")
     (folder / "details.json").write_text(
         json.dumps({"task": "classification", "class_names": [], "rows": [{"key": "student"}]})
     )
-    with pytest.raises(ValueError, match="is of the task classification; TT100K needs detections"):
+    with pytest.raises(ValueError, match="is of the task classification and has no detections; TT100K needs them"):
         score_files(annotations, folder, split="test", score_threshold=0.04)
 
 

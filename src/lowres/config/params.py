@@ -104,7 +104,7 @@ def _check_canvas(data: Data, ratio: int) -> None:
 def load_params(path: Path) -> Params:
     """Read and check a params file; ValueError with one line per fault."""
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; `lowres preset use thumbdet-demo` writes one")
+        raise ValueError(f"{path}: no such file; `lowres preset use NAME` writes one of `lowres preset list`")
     try:
         values = YAML(typ="safe").load(path.read_text())
     except (YAMLError, UnicodeDecodeError) as error:

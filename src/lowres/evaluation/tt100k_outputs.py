@@ -18,8 +18,8 @@ def read_output(folder: Path, *, row: str) -> list[SignDetections]:
     Raises `ValueError` for a folder that is no such output of a detector, and for a row that it does not have.
     """
     details = read_details(folder, row=row)
-    if details["task"] != "detection":
-        raise ValueError(f"{folder}: is of the task {details['task']}; TT100K needs detections")
+    if not (folder / "detections").is_dir():
+        raise ValueError(f"{folder}: is of the task {details['task']} and has no detections; TT100K needs them")
     names = details["class_names"]
     return [
         SignDetections(

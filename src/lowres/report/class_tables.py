@@ -30,7 +30,7 @@ def accuracy_lines(data: ClassReportData) -> list[Line]:
     if data.drop_rate is not None and any(row.key == "student" for row in data.rows):
         rate = percent(data.drop_rate, 1)
         cells = [Cell(rate if row.key == "student" else "") for row in data.rows]
-        lines.append(Line("Accuracy drop rate", "share of the teacher's top-1 lost (ThumbDet, eq. 11)", cells))
+        lines.append(Line("Accuracy drop rate", "share of the teacher's top-1 lost", cells))
     if has_top5(data.rows):
         cells = [Cell(percent(row.metrics.get("top5"), 1)) for row in data.rows]
         lines.append(Line("Top-5", "the class is among the five most probable", cells))

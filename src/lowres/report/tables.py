@@ -49,7 +49,7 @@ def accuracy_lines(data: ReportData) -> list[Line]:
     if data.drop_rate is not None and any(row.key == "student" for row in data.rows):
         rate = percent(data.drop_rate, 1)
         cells = [Cell(rate if row.key == "student" else "") for row in data.rows]
-        lines.append(Line("Accuracy drop rate", "share of the teacher's AP lost (ThumbDet, eq. 11)", cells))
+        lines.append(Line("Accuracy drop rate", "share of the teacher's AP lost", cells))
     return lines
 
 
