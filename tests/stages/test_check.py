@@ -20,6 +20,14 @@ def test_a_preset_builds_and_takes_a_step(name):
     assert losses["distill"]["detection"] > 0
 
 
+def test_a_preset_of_a_classifier_builds_and_takes_a_step():
+    losses = check.run(load_params(PRESETS / "dfd-cifar10-8-alexnet.yaml"))
+    assert set(losses) == {"teacher", "distill"}  # its down-sampler has nothing to train
+    assert losses["teacher"]["recognition"] > 0
+    assert set(losses["distill"]) == {"recognition", "feature"}
+    assert all(value > 0 for value in losses["distill"].values())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,5 +1,6 @@
 """The DAG for classifiers through the command line, once, at a tiny size; then facts about what it left."""
 
+import copy
 import csv
 import json
 import shutil
@@ -8,11 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 from tests.stages.commands import lowres, refused
 from tests.stages.small import write_params
 
 from lowres.models.artifact import load_model
+from lowres.stages.downsampler import load_downsampler
 
 ROOT = Path(__file__).parents[2]
 STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
@@ -104,6 +107,28 @@ def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(fini
     assert all(float(row["feature"]) > 0 for row in joint)
     baseline = next(csv.DictReader((finished / "outputs/history/baseline/train.csv").open()))
     assert alone[0]["recognition"] == baseline["recognition"]
+
+
+def test_a_learned_downsampler_learns_alone_and_then_in_its_student(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    values = small_params()
+    options = {"layers": 2, "hidden_channels": 8, "bias": False, "final_relu": False, "skip": "bicubic", "channels": 3}
+    terms = {"moment": {"weight": 1.0, "deviation_weight": 0.1}, "bicubic": {"weight": 1.0}}
+    train = copy.deepcopy(values["teacher"]["train"]) | {"steps": 4, "evaluate_every_steps": None}
+    values["downsampler"] = {"kind": "learned", "ratio": 4, "options": options, "terms": terms, "train": train}
+    values["distill"]["train_downsampler"] = True
+    write_params(folder / "params.yaml", values)
+    lowres(folder, "downsampler")
+    assert json.loads((folder / "outputs/metrics/downsampler.json").read_text())["trained_steps"] == 4
+    first = next(csv.DictReader((folder / "outputs/history/downsampler/train.csv").open()))
+    assert float(first["bicubic"]) == pytest.approx(0, abs=1e-9)  # where it starts, with this skip
+    assert float(first["moment"]) > 0
+    alone, _ = load_downsampler(folder / "outputs/downsampler")
+    assert alone.layers[2].weight.abs().sum() > 0
+    lowres(folder, "distill")
+    student, spec = load_model(folder / "outputs/student")
+    assert spec.downsampler == {"kind": "learned", "ratio": 4, **options}
+    assert not torch.equal(student.downsampler.layers[2].weight, alone.layers[2].weight)
 
 
 def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):

@@ -4,6 +4,7 @@ from tests.tasks.test_distillation import batch
 
 from lowres.models.build import build_downsampler
 from lowres.models.downsamplers import FixedDownsampler
+from lowres.records import LabelledImages
 from lowres.tasks.downsampling import DownsamplingTask
 
 
@@ -37,6 +38,15 @@ def test_padding_does_not_count():
     data.pixels = torch.nn.functional.pad(data.pixels, (0, 128))
     data.mask = torch.nn.functional.pad(data.mask, (0, 128))
     torch.testing.assert_close(DownsamplingTask(module, terms={"moment"}, deviation_weight=0.1)(data)["moment"], plain)
+
+
+def test_labelled_images_count_whole():
+    data = batch()  # without padding
+    images = LabelledImages(pixels=data.pixels, labels=torch.arange(len(data)), image_ids=data.image_ids)
+    task = DownsamplingTask(build_downsampler(kind="area", ratio=4), terms={"moment", "bicubic"}, deviation_weight=0.1)
+    assert {name: value.item() for name, value in task(images).items()} == {
+        name: value.item() for name, value in task(data).items()
+    }
 
 
 def test_an_unknown_term_is_named():
