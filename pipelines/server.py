@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -22,6 +23,10 @@ from kfp import Client
 TOKEN, COOKIE = "LOWRES_KFP_TOKEN", "LOWRES_KFP_COOKIE"
 HOST, UI_HOST = "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_UI_ENDPOINT"
 WAIT_S = (10, 60)  # to connect, and for an answer; kfp itself would wait for ever
+# The first that knows `runAsUser`, which every step here sets (kubeflow/pipelines#12832); an older server refuses the
+# whole pipeline for it, and before 2.14.0 for the notifier, which asks how the run ended (#11953).
+OLDEST = (2, 16, 0)
+NEEDED = f"lowres needs Kubeflow Pipelines {'.'.join(map(str, OLDEST))} or later"
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ def open_server(host: str, namespace: str) -> Server:
     """Connect; empty texts mean the environment's host and no namespace.
 
     Raises:
-        ValueError: no address, a wrong one, no answer, no v2beta1 API, credentials that are refused, no namespace
-            where the server wants one.
+        ValueError: no address, a wrong one, no answer, no v2beta1 API, a version that is too old, credentials that are
+            refused, no namespace where the server wants one.
     """
     host = _address(host or os.environ.get(HOST, ""))
     for noisy in ("urllib3", "kfp_server_api.rest"):  # retries one by one; bodies of answers
@@ -82,7 +87,7 @@ def _address(host: str) -> str:
 
 
 def _check(host: str) -> bool:
-    """Whether the server has several users; kfp's own check tries for 25 s and logs headers."""
+    """Whether the server has several users; refuses an old one. kfp's own check tries for 25 s and logs headers."""
     config = kfp_server_api.Configuration(host=host)
     config.retries = urllib3.Retry(total=1, redirect=3)
     if os.environ.get(TOKEN):
@@ -93,16 +98,24 @@ def _check(host: str) -> bool:
         answer, _, headers = api.healthz_service_get_healthz_with_http_info(_request_timeout=WAIT_S)
     except kfp_server_api.ApiException as error:
         if error.status in (404, 501):
-            raise ValueError(
-                f"{host} has no v2beta1 API (HTTP {error.status}); lowres needs Kubeflow Pipelines 2.0 or later there"
-            ) from None
+            raise ValueError(f"{host} has no v2beta1 API (HTTP {error.status}); {NEEDED} there") from None
         raise
     if "json" not in headers.get("Content-Type", ""):
         raise ValueError(
             f"{host} answers with a page, not with its API: a login page, or another address; "
             f"set {TOKEN} or {COOKIE} anew, or correct --host"
         )
+    _require_version(host, json.loads(api.api_client.last_response.data))
     return bool(answer.multi_user)
+
+
+def _require_version(host: str, told: dict[str, Any]) -> None:
+    """ValueError where `told`, what healthz says, names a version that is too old; some builds name none."""
+    # The API server's own name for it, and that of the page's server, which passes it on.
+    version = str(told.get("tag_name") or told.get("apiServerTagName") or "")
+    numbers = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    if numbers and tuple(map(int, numbers.groups())) < OLDEST:
+        raise ValueError(f"{host} is Kubeflow Pipelines {version}; {NEEDED} there")
 
 
 def _bound_waits(client: Client) -> None:

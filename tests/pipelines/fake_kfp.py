@@ -34,6 +34,8 @@ class FakeKfp:
         self.token = ""  # the only one that is accepted; empty accepts all
         self.answers: dict[str, tuple[int, bytes, str]] = {}  # "METHOD /path" -> what to answer in place of acting
         self.only_v1 = False
+        self.version = "2.17.0"
+        self.behind_page = False  # healthz is answered by the server of the page, which has names of its own
         self.login_page = False
         handler = type("Handler", (_Handler,), {"kfp": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -134,7 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.json({"error": message, "code": status, "message": message}, status)
 
     def healthz(self, body: bytes) -> dict:
-        return {"multi_user": self.kfp.multi_user}
+        told = {"commit_sha": "0" * 40, "tag_name": self.kfp.version, "multi_user": self.kfp.multi_user}
+        if not self.kfp.behind_page:
+            return told | {"pipeline_store": "database"}
+        return {"apiServerTagName": self.kfp.version, "frontendTagName": "2.17.0", "multi_user": told["multi_user"]}
 
     def made(self, kind: str, model: str, key: str, body: bytes, **more: Any) -> dict:
         value = json.loads(body)

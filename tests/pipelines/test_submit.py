@@ -138,6 +138,14 @@ def other_version(kfp, clone, s3):
     kfp.only_v1 = True
 
 
+def old_version(kfp, clone, s3):
+    kfp.version = "2.15.2"
+
+
+def old_version_behind_its_page(kfp, clone, s3):
+    kfp.version, kfp.behind_page = "v2.5.0", True
+
+
 def login_page(kfp, clone, s3):
     kfp.login_page = True
 
@@ -180,7 +188,9 @@ def wrong_config(kfp, clone, s3):
         (other_data_section, {}, "another `data` section"),
         (other_code, {}, "src/lowres/data: has changed since"),
         (expired_credentials, {}, r"the credentials have expired \(ExpiredToken\)"),
-        (other_version, {}, r"no v2beta1 API \(HTTP 404\); lowres needs Kubeflow Pipelines 2.0 or later"),
+        (other_version, {}, r"no v2beta1 API \(HTTP 404\); lowres needs Kubeflow Pipelines 2\.16\.0 or later"),
+        (old_version, {}, r"is Kubeflow Pipelines 2\.15\.2; lowres needs Kubeflow Pipelines 2\.16\.0 or later there"),
+        (old_version_behind_its_page, {}, r"is Kubeflow Pipelines v2\.5\.0; lowres needs"),
         (login_page, {}, "answers with a page, not with its API"),
         (expired_token, {}, r"does not accept the credentials \(HTTP 401\), or they have expired"),
         (server_gone, {}, "connect: cannot reach http://127.0.0.1:"),
@@ -193,6 +203,14 @@ def test_bad_input_is_one_line_and_nothing_is_submitted(kfp_server, clone, s3, s
         submit(**change)
     assert "\n" not in str(told.value)
     assert kfp_server.empty()
+
+
+@pytest.mark.parametrize("version", ["2.16.0", "v2.17.1-rc.0", "2.100.0", "3.0.0", "unknown", "master-0a1b", ""])
+@pytest.mark.parametrize("behind_page", [False, True])
+def test_a_version_that_is_not_known_to_be_too_old_passes(kfp_server, capsys, version, behind_page):
+    kfp_server.version, kfp_server.behind_page = version, behind_page
+    pipeline_commands.schedule_list()
+    assert capsys.readouterr().out == "no schedules\n"
 
 
 @pytest.mark.parametrize("request_", ["POST /pipelines", "POST /pipelines/upload_version", "POST /runs"])
