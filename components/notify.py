@@ -6,8 +6,13 @@ from components.definition import component
 
 
 @component
-def notify(status: PipelineTaskFinalStatus):
+def notify(status: PipelineTaskFinalStatus, run_id: str):
     """Say how the run ended."""
     from lowres.steps.notify import notify as tell
 
-    tell(state=status.state, run=status.pipeline_job_resource_name, message=status.error_message or "")
+    tell(
+        state=status.state,
+        run=status.pipeline_job_resource_name,
+        run_id=run_id,
+        message=status.error_message or "",
+    )

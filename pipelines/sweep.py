@@ -126,7 +126,7 @@ def sweep_pipeline(
         remote_endpoint: str = "",
     ):
         shared = {"task": task, "data_input": data_input}
-        with dsl.ExitHandler(on.notifier(notify()), name="stages"):
+        with dsl.ExitHandler(on.notifier(notify(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)), name="stages"):
             if fetch:
                 first = on.exchanging(fetch_splits(data_md5=data_md5, remote=remote, remote_endpoint=remote_endpoint))
             else:

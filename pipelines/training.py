@@ -52,7 +52,7 @@ def training_pipeline(on: Placement, *, fetch: bool = False, publish: bool = Fal
         publish_to: str = "",
     ):
         shared = {"task": task, "data_input": data_input}
-        with dsl.ExitHandler(on.notifier(notify()), name="stages"):
+        with dsl.ExitHandler(on.notifier(notify(run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)), name="stages"):
             if fetch:
                 first = on.exchanging(fetch_splits(data_md5=data_md5, remote=remote, remote_endpoint=remote_endpoint))
             else:
