@@ -12,6 +12,7 @@ from kfp.dsl import PipelineTask
 
 from lowres.steps.mirroring import MIRROR
 from lowres.storage.address import check_endpoint, split_address
+from pipelines.quantities import cores, size_bytes
 
 # Of the image: where steps run, so where checkpoints and the sources' relative paths are.
 WORK_FOLDER = "/lowres"
@@ -63,6 +64,10 @@ class Placement:
             raise ValueError(f"gpus: {self.gpus}; a step takes 0 or more")
         if self.gpus and not self.gpu_type:
             raise ValueError(f"gpus: {self.gpus} without gpu_type; name the resource, as in nvidia.com/gpu")
+        for name, amount in (("cpu", cores), ("memory", size_bytes)):
+            request, limit = (getattr(self, f"{name}_{bound}") for bound in ("request", "limit"))
+            if amount(request) > amount(limit):
+                raise ValueError(f"{name}: {request}:{limit} asks for more than the limit; the request comes first")
         if self.checkpoint_mirror:
             split_address(self.checkpoint_mirror)
         if self.store_endpoint:

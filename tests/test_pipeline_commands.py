@@ -30,6 +30,7 @@ def test_a_run_says_where():
     ("change", "message"),
     [
         ({"image": "lowres:latest"}, "'lowres:latest' is not pinned"),
+        ({"cpu": "8:2"}, "cpu: 8:2 asks for more than the limit"),
         ({"cpu": "2"}, "--cpu: '2'; two values with ':' between them"),
         ({"node_selector": ["gpu"]}, "--node-selector: 'gpu'; two values with '='"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),

@@ -15,6 +15,12 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"image": "registry.example/lowres@sha256:abc"}, "is not pinned"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         ({"gpus": -1}, "gpus: -1; a step takes 0 or more"),
+        ({"cpu_request": "8", "cpu_limit": "2"}, "cpu: 8:2 asks for more than the limit; the request comes first"),
+        ({"cpu_request": "2001m", "cpu_limit": "2"}, "cpu: 2001m:2 asks for more"),
+        ({"memory_request": "64Gi", "memory_limit": "32Gi"}, "memory: 64Gi:32Gi asks for more than the limit"),
+        ({"memory_request": "1Gi", "memory_limit": "1000M"}, "memory: 1Gi:1000M asks for more"),
+        ({"cpu_limit": "two"}, "'two' is no quantity of CPUs; write 2, or 500m"),
+        ({"memory_limit": "16GB"}, "'16GB' is no quantity of memory; write it as in 8Gi"),
         ({"checkpoint_mirror": "bucket/checkpoints"}, "write s3://BUCKET/PREFIX"),
         ({"store_endpoint": "https://name:word@store"}, "the endpoint URL holds credentials"),
         ({"user_id": 0}, "root is refused"),
@@ -25,3 +31,8 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
 def test_a_placement_that_cannot_run_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         Placement(**({"image": PINNED} | change))
+
+
+@pytest.mark.parametrize(("cpu", "memory"), [(("2", "2"), ("8Gi", "8Gi")), (("500m", ".5"), ("1000K", "1M"))])
+def test_a_request_may_be_the_whole_limit(cpu, memory):
+    Placement(image=PINNED, cpu_request=cpu[0], cpu_limit=cpu[1], memory_request=memory[0], memory_limit=memory[1])
