@@ -26,6 +26,7 @@ PLACEMENTS = {
         data_claim="lowres-data",
         checkpoint_mirror="s3://lowres/checkpoints",
         store_endpoint="https://minio.example:9000",
+        pull_secret="registry-login",
     ),
     "training-bucket.yaml": Placement(image=IMAGE),
 }

@@ -29,8 +29,8 @@ class Placement:
     where its volume is lost, or where there is none; `store_endpoint` is its store where it is not AWS.
 
     Secrets are named, never held: `webhook_secret` has the key `url`, which is told how a run ended; the keys of
-    `store_secret` are AWS's variables, for steps that use a bucket, and a pod that has a role needs none. `cache` is
-    false where each run must do its work again.
+    `store_secret` are AWS's variables, for steps that use a bucket, and a pod that has a role needs none; `pull_secret`
+    is the registry's login, where it wants one. `cache` is false where each run must do its work again.
     """
 
     image: str
@@ -52,6 +52,7 @@ class Placement:
     store_endpoint: str = ""
     webhook_secret: str = "lowres-webhook"
     store_secret: str = "lowres-store"
+    pull_secret: str = ""
     cache: bool = True
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Placement:
 
     def plain(self, task: PipelineTask) -> PipelineTask:
         """A step on any node: packing, export, report."""
-        task.set_container_image(self.image)
+        self._pulled(task)
         task.set_env_variable("LOWRES_IMAGE", self.image)
         task.set_cpu_request(self.cpu_request).set_cpu_limit(self.cpu_limit)
         task.set_memory_request(self.memory_request).set_memory_limit(self.memory_limit)
@@ -139,13 +140,18 @@ class Placement:
 
     def notifier(self, task: PipelineTask) -> PipelineTask:
         """The exit handler: small, never cached, with the webhook's address where the secret exists."""
-        task.set_container_image(self.image)
+        self._pulled(task)
         task.set_cpu_request("100m").set_cpu_limit("1").set_memory_request("256Mi").set_memory_limit("1Gi")
         task.set_caching_options(False)
         kubernetes.use_secret_as_env(
             task, secret_name=self.webhook_secret, secret_key_to_env={"url": "LOWRES_WEBHOOK"}, optional=True
         )
         return self._as_user(task, seconds=300)
+
+    def _pulled(self, task: PipelineTask) -> None:
+        task.set_container_image(self.image)
+        if self.pull_secret:
+            kubernetes.set_image_pull_secrets(task, [self.pull_secret])
 
     def _as_user(self, task: PipelineTask, *, seconds: int) -> PipelineTask:
         # kfp writes a step's program to /tmp, and some clusters make every container's root read-only.

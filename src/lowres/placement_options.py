@@ -46,6 +46,7 @@ def placement_values(
     store_secret: Annotated[
         str, typer.Option(help="Secret with AWS_* keys for steps that use the bucket.")
     ] = "lowres-store",
+    pull_secret: Annotated[str, typer.Option(help="Secret with the login of the image's registry.")] = "",
 ) -> dict[str, Any]:
     """The options as keyword arguments of Placement; ValueError for a pair that is none."""
     cpu_request, cpu_limit = _pair("--cpu", cpu, ":")
@@ -67,6 +68,7 @@ def placement_values(
         "checkpoint_mirror": checkpoint_mirror,
         "store_endpoint": store_endpoint,
         "store_secret": store_secret,
+        "pull_secret": pull_secret,
     }
 
 

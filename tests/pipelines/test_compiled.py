@@ -149,6 +149,14 @@ def test_no_secret_is_in_it(path):
     assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|password\s*[:=]", path.read_text())
 
 
+@EACH
+def test_every_step_logs_in_at_the_registry_where_a_login_is_named_and_none_else(path):
+    _, platform = documents(path)
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    logins = [[secret["secretName"] for secret in entry.get("imagePullSecret", [])] for entry in settings.values()]
+    assert logins == [["registry-login"] if path.name == "training-gpu.yaml" else []] * STEPS[path.name]
+
+
 def test_only_steps_that_run_networks_get_a_gpu():
     pipeline, platform = documents(FOLDER / "training-gpu.yaml")
     executors = pipeline["deploymentSpec"]["executors"]
