@@ -15,13 +15,19 @@ from ruamel.yaml import YAML
 from lowres.stages.outputs import read_json
 from lowres.steps.places import PLACES
 from lowres.steps.publish import DATA, FORMAT, RECORD, code_files
-from lowres.storage.dvc_remote import fetch_folder, open_remote
+from lowres.storage.dvc_remote import fetch_folder, has_folder, open_remote
 from lowres.storage.pull import pull_folder
 from pipelines.locked_data import Remote, find_remote, open_repo
 
 PARAMS = Path("params.yaml")
 SOURCES = Path("src/lowres")
 SCRATCH = Path(".lowres/adopted")
+
+
+def data_came_from(run: V2beta1Run) -> str:
+    """The address of the DVC remote that a run fetched its data from; empty where it prepared them."""
+    given = (run.runtime_config.parameters if run.runtime_config else None) or {}
+    return str(given.get("remote") or "")
 
 
 def published_at(run: V2beta1Run) -> str:
@@ -34,17 +40,18 @@ def published_at(run: V2beta1Run) -> str:
     return f"{str(given['publish_to']).rstrip('/')}/{run.run_id}"
 
 
-def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool) -> dict[str, Any]:
+def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool, data_remote: str = "") -> dict[str, Any]:
     """Fetch, check, put in place, commit into DVC; before the last two steps nothing of the clone is changed.
 
-    Endpoint and credentials are those of the DVC remote where there is one. The report holds `outputs` and `bytes`
-    fetched.
+    Endpoint and credentials are those of the DVC remote where there is one: the one named, or the one at
+    `data_remote`, from which the run fetched its data, or the default. The report holds `outputs` and `bytes` fetched.
 
     Raises:
         ValueError: what is in the bucket is not whole; other params (unless `take_params` writes those of the run
             over params.yaml) or code; an output here that DVC does not hold; what the service refuses.
     """
     with open_repo() as repo:
+        remote = remote or _remote_at(repo, data_remote)
         store = find_remote(repo, remote) if remote or repo.config["core"].get("remote") else None
         data_here = _data_here(repo)
     endpoint_url = endpoint_url or (store.endpoint_url if store else "")
@@ -104,11 +111,23 @@ def _require_outputs(fetched: Path, record: Mapping[str, Any]) -> None:
             raise ValueError(f"{place} is missing in what the run published; run it anew")
 
 
+def _remote_at(repo: Any, address: str) -> str:
+    """The name of the clone's remote at this address, the default one where several are there; empty for none."""
+    named = [name for name, settings in repo.config["remote"].items() if settings.get("url", "").rstrip("/") == address]
+    default = repo.config["core"].get("remote")
+    return default if default in named else next(iter(named), "")
+
+
 def _fetch_data(store: Remote | None, md5: str, fetched: Path) -> None:
     if store is None:
         raise ValueError("the data of the run are in a DVC remote, and this clone has none; `dvc remote add -d ...`")
     if not (fetched / DATA).exists():
         opened = open_remote(store.address, endpoint_url=store.endpoint_url or None, session=store.session)
+        if not has_folder(opened, md5):
+            raise ValueError(
+                f"{store.address}: has no {md5}, the data of the run; "
+                "name the remote that the run was submitted with: --remote NAME"
+            )
         fetch_folder(opened, md5, fetched / DATA)
 
 

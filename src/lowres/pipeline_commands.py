@@ -161,12 +161,17 @@ def adopt(
     """Bring a run's outputs into DVC: then `dvc repro` has nothing to run, and `dvc push` shares them."""
     _require_definition()
     from pipelines.adopt import adopt as bring_back
-    from pipelines.adopt import published_at
+    from pipelines.adopt import data_came_from, published_at
     from pipelines.server import open_server
     from pipelines.status import find_run
 
-    address = run.rstrip("/") if run.startswith("s3://") else published_at(find_run(open_server(host, namespace), run))
-    report = bring_back(address, remote=remote, endpoint_url=endpoint_url, take_params=take_params)
+    address, data_remote = run.rstrip("/"), ""
+    if not run.startswith("s3://"):
+        found = find_run(open_server(host, namespace), run)
+        address, data_remote = published_at(found), data_came_from(found)
+    report = bring_back(
+        address, remote=remote, endpoint_url=endpoint_url, take_params=take_params, data_remote=data_remote
+    )
     print(f"{address}: {report['outputs']} outputs, {report['bytes']} bytes, every sha256 is right")
     print("dvc.lock has them: `dvc repro` has nothing to run, `dvc push` shares them")
 

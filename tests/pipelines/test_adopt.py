@@ -126,6 +126,40 @@ def test_a_run_comes_back_as_if_it_had_been_made_here(kfp_server, trained, bucke
     assert ran() == []
 
 
+def two_remotes(folder, bucket):
+    """The data of the trained clone are in the remote `store`; the default is another one, which is empty."""
+    remotes = "".join(
+        f"['remote \"{name}\"']\n    url = s3://bucket/{path}\n    endpointurl = {bucket}\n"
+        for name, path in (("empty", "empty"), ("store", "dvc"))
+    )
+    (folder / ".dvc/config").write_text(f"[core]\n    remote = empty\n{remotes}")
+
+
+def test_a_run_of_another_remote_is_adopted_from_that_remote(kfp_server, trained, bucket, tmp_path, monkeypatch):
+    there = shutil.copytree(trained, tmp_path / "there")
+    two_remotes(there, bucket)
+    monkeypatch.chdir(there)
+    commands.submit(image=PINNED, remote="store", name="of another remote")
+    run = finished_run(kfp_server)
+    md5 = kfp_server.state["runs"][run]["runtime_config"]["parameters"]["data_md5"]
+    publish_run(trained, bucket, run, monkeypatch, data_md5=md5)
+    here = fresh_clone(trained, tmp_path / "here", monkeypatch)
+    two_remotes(here, bucket)
+    # Where only its outputs are known, the remote must be named.
+    address = f"s3://bucket/lowres-runs/{run}"
+    with pytest.raises(
+        ValueError, match=rf"s3://bucket/empty: has no {md5}, the data of the run; name .* --remote NAME"
+    ):
+        commands.adopt(address)
+    assert unchanged(here)
+    commands.adopt(run)
+    assert (here / "dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+    third = fresh_clone(trained, tmp_path / "third", monkeypatch)
+    two_remotes(third, bucket)
+    commands.adopt(address, remote="store")
+    assert (third / "dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+
+
 @pytest.fixture
 def published(trained, bucket, tmp_path, monkeypatch):
     """The address of a run whose data were prepared on the cluster, and a fresh clone as working folder."""

@@ -52,6 +52,11 @@ def open_remote(
     )
 
 
+def has_folder(store: Store, md5: str) -> bool:
+    """Whether the remote knows the folder with that md5; its files are not looked up."""
+    return store.size(_key(md5)) is not None
+
+
 def look_up_folder(store: Store, md5: str, *, threads: int = 8) -> dict[str, tuple[str, int]]:
     """The md5 and the size in bytes of every file of a folder, by relative path.
 
