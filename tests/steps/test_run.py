@@ -60,6 +60,34 @@ def test_outputs_say_where_they_come_from_and_inputs_stay_as_they_are(data, out,
     assert told["model_sha256"] == sha256_of(path_of(out) / "model.safetensors")
     assert len(told["config"]) == 16
     assert data.metadata == {}
+    assert "data_md5" not in told
+
+
+def test_the_md5_by_which_data_were_fetched_goes_along(data, out):
+    data.metadata |= {"data_md5": "0f.dir", "image": "of fetch", "commit": "of fetch"}
+    run_stage(lambda *_, data, out_model: weigh(out_model) or {}, SECTIONS, data=data, out_model=out)
+    assert out.metadata["data_md5"] == "0f.dir"
+    assert out.metadata["image"] != "of fetch"
+
+
+def test_what_only_the_ui_shows_says_where_it_comes_from_too(data, out, tmp_path):
+    page, verdict, matrix = (recorded(tmp_path / name) for name in ("page", "verdict", "matrix"))
+
+    def stage(*_, data, out_report, out_evaluation):
+        for folder in (out_report, out_evaluation):
+            folder.mkdir()
+        (out_report / "index.html").write_text("<!doctype html>")
+        (out_report / "summary.txt").write_text("well")
+        details = {"confusion": [[1, 0], [0, 1]], "class_names": ["a", "b"]}
+        (out_evaluation / "details.json").write_text(json.dumps(details))
+        return {}
+
+    evaluation = recorded(tmp_path / "evaluation")
+    shown = {"page": page, "verdict": verdict, "confusion": matrix}
+    run_stage(stage, SECTIONS, data=data, out_report=out, out_evaluation=evaluation, **shown)
+    for artifact in shown.values():
+        assert {"data", "config", "code_sha256", "commit", "image"} <= artifact.metadata.keys()
+    assert matrix.metadata["confusion"][0] == ["a", "b"]
 
 
 def test_another_section_is_another_configuration(data, out):

@@ -37,8 +37,8 @@ def run_stage(
     `sections` are JSON texts in the order of the stage's positional arguments. Several artifacts under one name
     become one folder. `params_text`, a JSON string, is for stages that tell of the whole params.yaml. With
     `on_every_gpu`, a pod that has several runs a process for each. `metrics` shows the stage's numbers in the UI: as
-    metadata, since its file does not reach every bucket. Outputs get metadata: hashes of data,
-    configuration, code and weights, the commit and the image.
+    metadata, since its file does not reach every bucket. Outputs, and what else the UI shows, get metadata: hashes of
+    data, configuration, code and weights, the commit and the image; the md5 by which data were fetched, as `data` say.
     """
     with one_line_errors(), mirrored_checkpoints(), tempfile.TemporaryDirectory() as scratch:
         places = {name: _place(given, Path(scratch) / name) for name, given in artifacts.items()}
@@ -58,11 +58,14 @@ def run_stage(
             show_confusion(read_json(places["out_evaluation"] / "details.json"), confusion)
         if page is not None and verdict is not None:
             show_report(places["out_report"], page=page, verdict=verdict)
-        origin = _origin(sections, data=places.get("data", places.get("out_data")))
+        origin = _origin(sections, data=places.get("data", places.get("out_data"))) | _fetched_as(artifacts.get("data"))
         for name, given in artifacts.items():
             if name.startswith("out_"):
                 assert not isinstance(given, Mapping)
                 given.metadata.update(origin | _weights(places[name]))
+        for shown in (confusion, page, verdict):
+            if shown is not None:
+                shown.metadata.update(origin)
 
 
 def _place(given: Artifact | Mapping[str, Artifact], folder: Path) -> Path:
@@ -83,6 +86,13 @@ def _origin(sections: Mapping[str, str], *, data: Path | None) -> dict[str, str]
         "commit": commit() or "none",
         "image": os.environ.get("LOWRES_IMAGE", "none"),
     }
+
+
+def _fetched_as(data: Artifact | Mapping[str, Artifact] | None) -> dict[str, str]:
+    """The md5 that dvc.lock has of the data; only fetch knows it, and its output tells every step after it."""
+    if data is None or isinstance(data, Mapping):
+        return {}
+    return {name: md5 for name, md5 in data.metadata.items() if name == "data_md5"}
 
 
 def _weights(folder: Path) -> dict[str, str]:
