@@ -88,7 +88,7 @@ image-lock: ## Write the image's lists of packages and hashes anew, after `make 
 	rm -rf $(VENV)-lock
 
 test-image: $(VENV)/.stamp-dev ## Build the image and run the pipeline in containers without root, network or a writable root
-	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt docker==7.1.0 kubernetes-validate==1.37.0 kubeflow-trainer-api==2.3.0
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt docker==7.1.0
 	LOWRES_TEST_IMAGE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs -s -o faulthandler_timeout=0 tests/image tests/deploy
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable

@@ -35,6 +35,8 @@ def test_root_gives_the_volumes_to_user_1000_and_does_nothing_else():
 
 
 def test_kubernetes_takes_them():
-    validate = pytest.importorskip("kubernetes_validate", reason="pip install -e '.[dev]'").validate
+    validate = pytest.importorskip(
+        "kubernetes_validate", reason="kubernetes-validate is not installed (pip install -e '.[dev]')"
+    ).validate
     for document in DOCUMENTS:
         validate(document, "1.31", strict=True)

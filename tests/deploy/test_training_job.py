@@ -16,7 +16,7 @@ CLAIM, RUNTIME = YAML(typ="safe").load_all((ROOT / "deploy/training-nodes.yaml")
 JOB = YAML(typ="safe").load((ROOT / "deploy/training-job.yaml").read_text())
 NODE = RUNTIME["spec"]["template"]["spec"]["replicatedJobs"][0]
 POD = NODE["template"]["spec"]["template"]["spec"]
-MISSING = "is not installed; `make test-image` does so"
+MISSING = "is not installed (pip install -e '.[dev]')"
 
 
 def test_the_job_names_the_runtime_and_the_pods_the_claim():
