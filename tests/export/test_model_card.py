@@ -72,6 +72,8 @@ CLASSIFIER_FACTS: dict[str, Any] = {
         "class_names": ["stop", "yield", "speed 30"],
         "side_px": 4,
         "onnx_file": "classifier.onnx",
+        "thumbnail_px": 1,
+        "thumbnail_file": "thumbnail.onnx",
     },
     "accuracy": {
         "split": "test",
@@ -93,6 +95,13 @@ CLASSIFIER_FACTS: dict[str, Any] = {
         "changed": 0,
         "top1_pytorch": 0.8125,
         "top1_onnx": 0.8125,
+        "thumbnail": {
+            "images": 63,
+            "max_probability": 3.4e-06,
+            "changed": 1,
+            "top1_pytorch": 0.6875,
+            "top1_onnx": 0.6719,
+        },
     },
 }
 CARDS = {"detector": (DETECTOR_CARD, FACTS), "classifier": (CLASSIFIER_CARD, CLASSIFIER_FACTS)}
@@ -146,6 +155,18 @@ def test_measured_facts_are_on_the_card_of_a_classifier(tmp_path: Path):
     assert "| Largest difference of a probability | 1.2e-06 |" in card
 
 
+def test_a_file_for_thumbnails_is_on_the_card_where_there_is_one(tmp_path: Path):
+    card = written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD)
+    assert "Images that are 1 x 1 px or less already, and no others, belong into `thumbnail.onnx`" in card
+    assert "on 63 images averaged down to 1 px: largest difference of a probability 3.4e-06, another class" in card
+    facts = copy.deepcopy(CLASSIFIER_FACTS)
+    facts["model"]["thumbnail_file"] = None
+    del facts["parity"]["thumbnail"]
+    card = written(tmp_path, facts, CLASSIFIER_CARD)
+    assert "thumbnail.onnx" not in card
+    assert "\n\n\n" not in card
+
+
 def paths(facts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, value in facts.items():
         yield (name,)
@@ -153,7 +174,7 @@ def paths(facts: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             yield from ((name, *rest) for rest in paths(value))
 
 
-@pytest.mark.parametrize(("kind", "count"), [("detector", 42), ("classifier", 40)])
+@pytest.mark.parametrize(("kind", "count"), [("detector", 42), ("classifier", 48)])
 def test_every_fact_is_required(tmp_path: Path, kind, count):
     template, known = CARDS[kind]
     all_paths = list(paths(known))

@@ -131,6 +131,25 @@ def test_a_learned_downsampler_learns_alone_and_then_in_its_student(finished, tm
     assert not torch.equal(student.downsampler.layers[2].weight, alone.layers[2].weight)
 
 
+def test_small_crops_are_predicted_by_the_folder_and_by_the_file_for_thumbnails_alike(finished, tmp_path):
+    noise = np.random.default_rng(0)
+    (tmp_path / "crops").mkdir()
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"crops/{number}.png"), noise.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    found, said = {}, {}
+    for name, model in (("folder", "student"), ("thumbnail", "export/thumbnail.onnx"), ("model", "export/model.onnx")):
+        done = lowres(finished, "predict", f"outputs/{model}", f"{tmp_path}/crops", "--out", str(tmp_path / name))
+        images = json.loads((tmp_path / name / "predictions.json").read_text())["images"]
+        found[name] = [{entry["label"]: entry["probability"] for entry in image["classes"]} for image in images]
+        said[name] = done.stderr.count("thumbnail.onnx is for these")
+    assert said == {"folder": 0, "thumbnail": 0, "model": 1}
+    for one, other in zip(found["folder"], found["thumbnail"], strict=True):
+        assert max(one.values()) == pytest.approx(max(other.values()), abs=1e-4)
+    assert [max(image.values()) for image in found["model"]] != pytest.approx(
+        [max(image.values()) for image in found["folder"]], abs=1e-4
+    )
+
+
 def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):
     values = small_params()
     values["data"]["source"] = values["data"]["source"]["signs"]

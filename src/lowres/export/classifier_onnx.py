@@ -1,4 +1,7 @@
-"""One ONNX file from raw pixels to class probabilities: uint8 RGB squares in; down-sampler and enlargement inside."""
+"""One ONNX file from raw pixels to class probabilities: uint8 RGB squares in; down-sampler and enlargement inside.
+
+Of a `ThumbnailReader` the squares are thumbnails, and the enlargement alone is inside.
+"""
 
 import copy
 import json
@@ -16,13 +19,13 @@ from lowres.export.classifier_parity import ClassifierLimits, ClassifierParity, 
 from lowres.export.classifier_runtime import OnnxClassifier
 from lowres.export.onnx_file import add_metadata, check_metadata, named_at_the_end, save, trace
 from lowres.models.optimise import fold_batch_norm
-from lowres.models.thumbnail_classifier import ThumbnailClassifier
+from lowres.models.thumbnail_classifier import ThumbnailClassifier, ThumbnailReader
 
 log = logging.getLogger(__name__)
 
 
 class _OnBytes(nn.Module):
-    def __init__(self, model: ThumbnailClassifier) -> None:
+    def __init__(self, model: ThumbnailClassifier | ThumbnailReader) -> None:
         super().__init__()
         self.model = model
 
@@ -32,7 +35,12 @@ class _OnBytes(nn.Module):
 
 
 def export_classifier(
-    model: ThumbnailClassifier, path: Path, *, side_px: int, metadata: Mapping[str, str], opset: int
+    model: ThumbnailClassifier | ThumbnailReader,
+    path: Path,
+    *,
+    side_px: int,
+    metadata: Mapping[str, str],
+    opset: int,
 ) -> None:
     """Write the graph, not yet compared with anything: see `export_verified_classifier`.
 
@@ -59,7 +67,7 @@ def export_classifier(
 
 
 def export_verified_classifier(
-    model: ThumbnailClassifier,
+    model: ThumbnailClassifier | ThumbnailReader,
     path: Path,
     *,
     side_px: int,

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float64
 
 from lowres.export.classifier_runtime import OnnxClassifier
-from lowres.models.thumbnail_classifier import ThumbnailClassifier
+from lowres.models.thumbnail_classifier import ThumbnailClassifier, ThumbnailReader
 
 _CHUNK = 256  # images held in memory at a time
 
@@ -46,7 +46,7 @@ class ClassifierParity:
 
 
 def compare_classifiers(
-    model: ThumbnailClassifier,
+    model: ThumbnailClassifier | ThumbnailReader,
     onnx: OnnxClassifier,
     samples: Iterable[tuple[int, np.ndarray]],
     *,
@@ -100,7 +100,9 @@ def check_classifiers(report: ClassifierParity, limits: ClassifierLimits) -> Non
         )
 
 
-def classify_with_pytorch(model: ThumbnailClassifier, images: Sequence[np.ndarray]) -> Float64[np.ndarray, "n c"]:
+def classify_with_pytorch(
+    model: ThumbnailClassifier | ThumbnailReader, images: Sequence[np.ndarray]
+) -> Float64[np.ndarray, "n c"]:
     """What the ONNX file must find: the model in evaluation mode on uint8 [side, side, 3] RGB images."""
     device = next(model.parameters()).device
     training = model.training

@@ -13,6 +13,8 @@ from jaxtyping import Float32
 
 from lowres.export.session import open_session
 
+THUMBNAIL_FILE = "thumbnail.onnx"  # beside a file that shrinks: the same network for images that are thumbnails already
+
 
 class OnnxClassifier:
     """A session on one file; `threads` is the number of CPU threads that one operator may use.

@@ -19,14 +19,15 @@ def write_model_card(path: Path, facts: Mapping[str, Any], *, template: Path) ->
     - `name`; `summary`, one sentence
     - `model`: family, parameters, ratio, downsampler, class_names, onnx_file; of a detector stride_shift,
       canvas_multiple_px, max_detections and input (a sentence: how images are sized before the model); of a classifier
-      width, restore (how thumbnails are enlarged) and side_px (of its input)
+      width, restore (how thumbnails are enlarged), side_px (of its input), thumbnail_px, and thumbnail_file (that reads
+      thumbnails, or None)
     - `accuracy`: split, images, rows
     - `cost`: hardware, threads, rows
     - `data`: name, train_images, val_images, test_images, source, md5
     - `training`: config_hash, commit
     - `ap_by_thumbnail_size`: rows, of a detector; `calibration`: rows, and `weakest_classes`: rows, of a classifier
     - `limits`: sentences
-    - `parity`: the fields of `ParityReport` or `ClassifierParity`
+    - `parity`: the fields of `ParityReport` or `ClassifierParity`; with a thumbnail_file also thumbnail, the same of it
 
     Rows are mappings with the same keys, which become the columns. None is shown as a dash, for what is not defined.
 

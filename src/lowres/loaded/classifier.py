@@ -1,20 +1,28 @@
-"""A classifier, run by PyTorch or by ONNX Runtime (`lowres.loaded.model.Classifier`)."""
+"""A classifier, run by PyTorch or by ONNX Runtime (`lowres.loaded.model.Classifier`).
+
+An image no larger than the model's thumbnails is taken for one, where the model makes thumbnails by interpolation:
+enlarged to the input's size and shrunk again it would only be blurred.
+"""
 
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lowres.data.stretch import stretched
-from lowres.export.classifier_runtime import OnnxClassifier
+from lowres.export.classifier_runtime import THUMBNAIL_FILE, OnnxClassifier
 from lowres.loaded.cost import file_cost, folder_cost
 from lowres.models.artifact import ModelSpec
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.pictures import to_image
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -33,14 +41,21 @@ class TorchClassifier:
 
     def classify_one(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities float64 [c] of an image uint8 [h, w, 3] RGB of any size."""
-        kit = measuring_kit_of(self.task)
-        return kit.run(self.model, kit.size(pixels, self.spec.input))
+        with torch.inference_mode():
+            return self.model.classify_thumbnail(self._thumbnail(pixels)).logits[0].double().softmax(0).cpu().numpy()
 
     def thumbnail(self, pixels: np.ndarray) -> np.ndarray:
         """What the network is given of an image uint8 [h, w, 3] RGB, not yet enlarged: uint8 [i, i, 3]."""
-        inputs = measuring_kit_of(self.task).size(pixels, self.spec.input)
         with torch.inference_mode():
-            return to_image(self.model.downsampler(inputs)[0])
+            return to_image(self._thumbnail(pixels)[0])
+
+    def _thumbnail(self, pixels: np.ndarray) -> Tensor:
+        """The image as a thumbnail: stretched where it is no larger than one, else shrunk by the down-sampler."""
+        kit, sizing = measuring_kit_of(self.task), self.spec.input
+        side_px = sizing["short_side_px"] // self.model.ratio
+        if self.model.takes_thumbnails and max(pixels.shape[:2]) <= side_px:
+            return kit.size(pixels, {**sizing, "short_side_px": side_px})
+        return self.model.downsampler(kit.size(pixels, sizing))
 
     def cost(self, encoded: list[bytes], *, repeats: int) -> dict[str, Any]:
         """Parameters, multiply-adds, latency and memory."""
@@ -53,6 +68,7 @@ class OnnxFileClassifier:
 
     file: OnnxClassifier
     task = "classification"
+    _told: bool = field(default=False, init=False, repr=False)
 
     @property
     def class_names(self) -> list[str]:
@@ -60,12 +76,29 @@ class OnnxFileClassifier:
         return self.file.class_names
 
     def classify_one(self, pixels: np.ndarray) -> np.ndarray:
-        """Class probabilities float32 [c] of an image uint8 [h, w, 3] RGB of any size."""
+        """Class probabilities float32 [c] of an image uint8 [h, w, 3] RGB of any size.
+
+        The first one that is no larger than a thumbnail is logged, where the export has a file for such images.
+        """
+        self._tell_of_the_other_file(pixels)
         return self._run(self._size(pixels))
 
     def cost(self, encoded: list[bytes], *, repeats: int) -> dict[str, Any]:
         """Latency."""
         return file_cost(encoded, size=self._size, run=self._run, finish=lambda found: found, repeats=repeats)
+
+    def _tell_of_the_other_file(self, pixels: np.ndarray) -> None:
+        ratio, beside = int(self.file.metadata.get("ratio", "1")), self.file.path.with_name(THUMBNAIL_FILE)
+        side_px = self.file.side_px // ratio
+        if self._told or ratio == 1 or max(pixels.shape[:2]) > side_px or not beside.is_file():
+            return
+        self._told = True
+        log.warning(
+            "%s enlarges images of %d px and less and shrinks them again, which blurs them; %s is for these",
+            self.file.path,
+            side_px,
+            beside,
+        )
 
     def _size(self, pixels: np.ndarray) -> np.ndarray:
         return stretched(pixels, json.loads(self.file.metadata["input"])["short_side_px"])

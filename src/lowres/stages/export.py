@@ -29,7 +29,7 @@ def run(
     out_export: Path,
     out_metrics: Path,
 ) -> dict[str, Any]:
-    """Write model.onnx, the PyTorch weights and configuration, parity.json and the card; refuse a file that differs."""
+    """Write the ONNX files, weights and configuration for PyTorch, parity.json and the card; refuse what differs."""
     kit = exporting_kit_of(task_name)
     model, spec = load_model(student)
     val = data / "val"

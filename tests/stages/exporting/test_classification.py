@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
-from tests.models.tiny_classifier import CLASS_NAMES, SIDE_PX, save_tiny_classifier, tiny_spec
+from tests.models.tiny_classifier import CLASS_NAMES, LEARNED, SIDE_PX, save_tiny_classifier, tiny_spec
 
 import lowres.api as api
 from lowres.config.classification import Export
@@ -16,6 +16,7 @@ from lowres.data.pack import pack_split
 from lowres.data.resident import load_resident
 from lowres.evaluation.classification import evaluate_classes, top1_interval
 from lowres.export.classifier_parity import classify_with_pytorch
+from lowres.export.classifier_runtime import OnnxClassifier
 from lowres.stages import export as stage
 from lowres.stages.exporting.choose import exporting_kit_of
 from lowres.stages.outputs import write_json
@@ -104,24 +105,59 @@ def test_export_leaves_file_weights_parity_and_card(exported):
         "model.safetensors",
         "model.safetensors.sha256",
         "parity.json",
+        "thumbnail.onnx",
     }
     parity = json.loads((folder / "export/parity.json").read_text())
     assert parity == metrics == json.loads((folder / "metrics.json").read_text())
     assert parity["images"] == 8
     assert parity["max_probability"] < 1e-4
     assert parity["changed"] == parity["top1_difference"] == 0
+    assert parity["thumbnail"]["images"] == 8
+    assert parity["thumbnail"]["max_probability"] < 1e-4
+
+
+def same_probabilities(one: str | Path, other: str | Path, *sizes: tuple[int, int]) -> None:
+    models = [api.load(one), api.load(other)]
+    assert models[0].class_names == models[1].class_names == CLASS_NAMES
+    rng = np.random.default_rng(1)
+    for size in sizes:
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        found = [api.predict(model, pixels) for model in models]
+        assert found[0].shape == (6,)
+        np.testing.assert_allclose(*found, atol=1e-4)
 
 
 def test_folder_and_file_give_the_same_probabilities_of_images_of_any_size(exported):
     folder, _ = exported
-    model, file = api.load(folder / "student"), api.load(folder / "export/model.onnx")
-    assert model.class_names == file.class_names == CLASS_NAMES
-    rng = np.random.default_rng(1)
-    for size in ((SIDE_PX, SIDE_PX), (70, 50), (20, 90), (8, 8)):
-        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-        one, other = api.predict(model, pixels), api.predict(file, pixels)
-        assert one.shape == (6,)
-        np.testing.assert_allclose(one, other, atol=1e-4)
+    same_probabilities(folder / "student", folder / "export/model.onnx", (SIDE_PX, SIDE_PX), (70, 50), (20, 90), (9, 8))
+
+
+def test_folder_and_file_for_thumbnails_give_the_same_probabilities_of_small_images(exported):
+    folder, _ = exported
+    same_probabilities(folder / "student", folder / "export/thumbnail.onnx", (8, 8), (5, 8), (3, 3))
+
+
+def test_the_file_for_thumbnails_says_what_it_reads(exported):
+    file = OnnxClassifier(exported[0] / "export/thumbnail.onnx", threads=1)
+    assert file.side_px == 8
+    assert file.metadata["ratio"] == "1"
+    assert json.loads(file.metadata["input"]) == {
+        "short_side_px": 8,
+        "long_side_px": 8,
+        "stretch": True,
+        "canvas_multiple_px": 8,
+    }
+    assert json.loads(file.metadata["parity"])["images"] == 8
+
+
+def test_a_learned_down_sampler_has_no_file_for_thumbnails(prepared, tmp_path):
+    shutil.copytree(prepared, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/student")
+    save_tiny_classifier(tmp_path / "run/student", tiny_spec(downsampler=LEARNED))
+    metrics = run(tmp_path / "run")
+    assert "thumbnail" not in metrics
+    assert not (tmp_path / "run/export/thumbnail.onnx").exists()
+    assert "thumbnail.onnx" not in (tmp_path / "run/export/README.md").read_text()
 
 
 def test_the_card_tells_what_was_measured(exported):
@@ -132,6 +168,7 @@ def test_the_card_tells_what_was_measured(exported):
     assert "| model | top-1 | 95 % interval | top-5 | calibration error |" in card
     assert "| Student | 1,000 | 2,000,000 | 0.5 | 1.5 | 2.5 |" in card
     assert "12 images for training, 12 for validation, 12 for test" in card
+    assert "Images that are 8 x 8 px or less already, and no others, belong into `thumbnail.onnx`" in card
     assert all(f"| {name} | 2 |" in card for name in CLASS_NAMES)
 
 

@@ -1,9 +1,10 @@
-"""Exporting classifiers: class probabilities, equal to PyTorch's."""
+"""Exporting classifiers: class probabilities, equal to PyTorch's, of whole images and of ready thumbnails."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -12,11 +13,13 @@ from lowres.config.classification import Export
 from lowres.config.data import Input
 from lowres.data.resident import load_resident
 from lowres.export.classifier_onnx import export_verified_classifier
-from lowres.export.classifier_parity import ClassifierLimits
+from lowres.export.classifier_parity import ClassifierLimits, ClassifierParity
+from lowres.export.classifier_runtime import THUMBNAIL_FILE
 from lowres.export.model_card import CLASSIFIER_CARD
 from lowres.models.artifact import ModelSpec
 from lowres.models.assemble import ThumbnailModel
-from lowres.models.thumbnail_classifier import ThumbnailClassifier
+from lowres.models.downsamplers import FixedKind
+from lowres.models.thumbnail_classifier import ThumbnailClassifier, ThumbnailReader
 from lowres.stages.exporting.card_facts import cost, downsampler_in_words, student_row
 from lowres.stages.exporting.kit import Verified
 
@@ -39,23 +42,23 @@ class ClassificationExporting:
         split: Path,
         metadata: Mapping[str, str],
     ) -> Verified:
-        """Probabilities of squares of the network's size."""
+        """Probabilities of squares of the network's size; beside it, of thumbnails where interpolation makes them."""
         assert isinstance(model, ThumbnailClassifier)
-        report = export_verified_classifier(
-            model,
-            path,
-            side_px=sizing.short_side_px,
-            metadata=metadata,
-            opset=export.opset,
-            samples=_samples(split, sizing, export.parity_images),
-            limits=ClassifierLimits(probability=export.max_probability_difference, top1=export.max_top1_difference),
-            threads=torch.get_num_threads(),
+        report = _verified(model, path, export, sizing, split=split, metadata=metadata)
+        if not model.takes_thumbnails:
+            return Verified(_figures(report), report.summary())
+        small, beside = _thumbnail_sizing(sizing, model.ratio), path.with_name(THUMBNAIL_FILE)
+        small_metadata = {**metadata, "input": json.dumps(small.model_dump())}
+        of_small = _verified(ThumbnailReader(model), beside, export, small, split=split, metadata=small_metadata)
+        return Verified(
+            _figures(report) | {"thumbnail": _figures(of_small)},
+            f"{path.name}: {report.summary()}\n{beside.name}: {of_small.summary()}",
         )
-        return Verified(asdict(report) | {"top1_difference": report.top1_difference}, report.summary())
 
     def card(self, spec: ModelSpec, sizing: Input, *, parameters: int, details: Mapping[str, Any]) -> dict[str, Any]:
         """Accuracy with its interval, calibration, and the classes that are recognised least."""
         ratio, side, student = details["ratio"], sizing.short_side_px, student_row(details)["metrics"]
+        takes_thumbnails = spec.downsampler["kind"] in get_args(FixedKind)
         return {
             "name": f"{spec.network['family']} that reads thumbnails, {ratio}x",
             "summary": (
@@ -73,6 +76,8 @@ class ClassificationExporting:
                 "class_names": spec.class_names,
                 "side_px": side,
                 "onnx_file": "model.onnx",
+                "thumbnail_px": side // ratio,
+                "thumbnail_file": THUMBNAIL_FILE if takes_thumbnails else None,
             },
             "accuracy": {
                 "split": f"the {details['split']} split",
@@ -100,8 +105,39 @@ class ClassificationExporting:
         }
 
 
+def _verified(
+    model: ThumbnailClassifier | ThumbnailReader,
+    path: Path,
+    export: Export,
+    sizing: Input,
+    *,
+    split: Path,
+    metadata: Mapping[str, str],
+) -> ClassifierParity:
+    """Export for squares of `sizing`, compared on the split's images."""
+    return export_verified_classifier(
+        model,
+        path,
+        side_px=sizing.short_side_px,
+        metadata=metadata,
+        opset=export.opset,
+        samples=_samples(split, sizing, export.parity_images),
+        limits=ClassifierLimits(probability=export.max_probability_difference, top1=export.max_top1_difference),
+        threads=torch.get_num_threads(),
+    )
+
+
+def _figures(report: ClassifierParity) -> dict[str, Any]:
+    return asdict(report) | {"top1_difference": report.top1_difference}
+
+
+def _thumbnail_sizing(sizing: Input, ratio: int) -> Input:
+    sides = ("short_side_px", "long_side_px", "canvas_multiple_px")
+    return sizing.model_copy(update={name: getattr(sizing, name) // ratio for name in sides})
+
+
 def _samples(split: Path, sizing: Input, count: int) -> Iterator[tuple[int, np.ndarray]]:
-    """The split's first images as training and evaluation see them."""
+    """The split's first images, stretched as training and evaluation stretch them."""
     resident = load_resident(split, side_px=sizing.short_side_px)
     for label, pixels in zip(resident.labels[:count].tolist(), resident.pixels[:count], strict=True):
         yield label, np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())

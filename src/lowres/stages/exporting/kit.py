@@ -39,7 +39,7 @@ class ExportingKit(Protocol):
     ) -> Verified:
         """Write the ONNX file, from raw pixels to what users want, once it agrees with the model on the split's images.
 
-        ValueError with the figures where it does not.
+        A task may put another file beside it, held to the same. ValueError with the figures where one does not agree.
         """
         ...
 
