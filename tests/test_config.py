@@ -59,6 +59,12 @@ def test_a_value_of_another_type_is_not_bent_into_shape(values, key, value):
         parse_params(changed(values, key, value))
 
 
+def test_presets_of_dfds_paper_pretrain_the_student_on_thumbnails():
+    paths = [path for path in PRESETS if path.stem.startswith(("dfd-cifar10-", "dfd-svhn-"))]
+    assert len(paths) == 12
+    assert {load_params(path).distill.pretrain_fraction for path in paths} == {0.5}
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_have_no_yaml_anchors(path):
     # `dvc exp run -S` rewrites a shared anchor and stales stages that were not meant.
