@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lowres.models.classifiers import build_classifier
+from lowres.models.classifiers import SMALLEST_SIDE_PX, build_classifier
 
 FAMILIES = ("alexnet", "vgg16", "resnet18")
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
@@ -104,6 +104,14 @@ def test_any_side_from_16_to_64_px_works_with_a_batch_of_one(family, size):
     assert output.logits.shape == (1, 7)
     assert output.features.shape == (1, network(family).linear.in_features)
     assert output.logits.isfinite().all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_smallest_side_is_one_that_works_and_less_does_not(family):
+    side = SMALLEST_SIDE_PX[family]
+    assert network(family)(torch.rand(2, 3, side, side)).logits.shape == (2, 10)
+    with pytest.raises(RuntimeError):
+        network(family)(torch.rand(2, 3, side - 1, side - 1))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

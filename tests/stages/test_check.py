@@ -3,7 +3,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.stages.small import small_params
+from ruamel.yaml import YAML
+from tests.stages.commands import lowres, refused
+from tests.stages.small import small_params, write_params
 
 from lowres.config.params import load_params, parse_params
 from lowres.stages import check
@@ -59,3 +61,33 @@ def test_what_would_fail_later_fails_here(change, message):
         functools.reduce(dict.__getitem__, path, values)[last] = value
     with pytest.raises(ValueError, match=re.escape(message)):
         check.run(parse_params(values))
+
+
+def classifier_params(family, *, side_px=32, ratio=4, restore="none"):
+    values = YAML(typ="safe").load((PRESETS / "dfd-demo.yaml").read_text())
+    values["data"]["input"] |= {"short_side_px": side_px, "long_side_px": side_px, "canvas_multiple_px": side_px}
+    values["teacher"]["model"] |= {"family": family, "width": 0.125}
+    values["downsampler"]["ratio"] = ratio
+    values["distill"]["restore"] = restore
+    return values
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "alexnet"}, "distill.restore: none gives alexnet thumbnails of 8 px, and it reads 13 px and more"),
+        ({"family": "vgg16"}, "distill.restore: none gives vgg16 thumbnails of 8 px, and it reads 16 px and more"),
+        ({"family": "vgg16", "side_px": 8, "restore": "bicubic"}, "data.input.short_side_px: 8, but vgg16 reads 16 px"),
+    ],
+)
+def test_a_classifier_of_which_too_small_an_image_leaves_nothing_is_refused(tmp_path, change, message):
+    write_params(tmp_path / "params.yaml", classifier_params(**change))
+    refused(lowres(tmp_path, "check", check=False), message)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"family": "resnet18"}, {"family": "alexnet", "ratio": 2}, {"family": "vgg16", "restore": "bicubic"}],
+)
+def test_a_classifier_of_large_enough_images_builds_and_takes_a_step(change):
+    assert check.run(parse_params(classifier_params(**change)))["distill"]["recognition"] > 0

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 from lowres.models.small_map_conv import SmallMapConv2d
 
 Family = Literal["alexnet", "vgg16", "resnet18"]
+# Of an image that the network can read: of a smaller one its strides and poolings leave nothing.
+SMALLEST_SIDE_PX: dict[str, int] = {"alexnet": 13, "vgg16": 16, "resnet18": 1}
 
 
 @dataclass

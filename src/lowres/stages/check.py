@@ -28,7 +28,7 @@ def run(params: Params) -> dict[str, Any]:
     names = ["one", "two", "three"]
     sizing = params.data.input
     batch = kit.random_batch(sizing, num_classes=len(names))
-    teacher, network = kit.build_teacher(kit.offline(params.teacher.model), class_names=names)
+    teacher, network = kit.build_teacher(kit.offline(params.teacher.model), class_names=names, sizing=sizing)
     task, weights = kit.supervised_task(teacher)
     kit.check_training(params.teacher.train, sizing)
     losses = {"teacher": _one_step(task, batch, weights, params.teacher.train)}
@@ -47,7 +47,8 @@ def run(params: Params) -> dict[str, Any]:
         task=kit.task, network=network, class_names=names, category_ids=[1, 2, 3], downsampler={}, input={}
     )
     own = None if distill.model is None else kit.offline(distill.model)
-    student, _ = kit.build_student(distill.model_copy(update={"model": own}), teacher=spec, downsampler=module)
+    distill = distill.model_copy(update={"model": own})
+    student, _ = kit.build_student(distill, teacher=spec, downsampler=module, sizing=sizing)
     module.requires_grad_(distill.train_downsampler)
     task, weights = kit.distillation_task(distill.terms, student=student, teacher=teacher)
     kit.check_training(distill.train, sizing)

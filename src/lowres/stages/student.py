@@ -48,7 +48,7 @@ def train_student(
     require_fit(teacher_spec, teacher, task=task_name, split=data / "train")
     module, downsampler_spec = load_downsampler(downsampler)
     torch.manual_seed(distill.train.seed)
-    model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module)
+    model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module, sizing=sizing)
     _initialise(model, distill.init, teacher_model)
     module.requires_grad_(distill.train_downsampler)
     inputs: list[Any] = [

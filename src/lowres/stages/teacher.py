@@ -31,7 +31,7 @@ def run(
     kit = kit_of(task_name)
     names = class_names(data / "train")
     torch.manual_seed(teacher.train.seed)
-    model, network = kit.build_teacher(teacher.model, class_names=names)
+    model, network = kit.build_teacher(teacher.model, class_names=names, sizing=sizing)
     task, weights = kit.supervised_task(model)
     sources = [weights_identity(source) for source in kit.weight_sources(teacher.model)]
     result = train_task(

@@ -15,6 +15,7 @@ from lowres.engine.signals import stop_requested
 from lowres.evaluation.classification import evaluate_classes
 from lowres.models.artifact import ModelSpec
 from lowres.models.assemble import ThumbnailModel, assemble
+from lowres.models.classifiers import SMALLEST_SIDE_PX
 from lowres.models.downsamplers import IdentityDownsampler
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.records import LabelledImages
@@ -34,16 +35,18 @@ class ClassificationKit:
     task = "classification"
     select_by = "top1"
 
-    def build_teacher(self, model: Model, *, class_names: list[str]) -> tuple[ThumbnailModel, dict[str, Any]]:
+    def build_teacher(
+        self, model: Model, *, class_names: list[str], sizing: Input
+    ) -> tuple[ThumbnailModel, dict[str, Any]]:
         """The classifier on whole images."""
-        return self._build({**model.model_dump(), "restore": "none"}, IdentityDownsampler(), class_names)
+        return self._build({**model.model_dump(), "restore": "none"}, IdentityDownsampler(), class_names, sizing)
 
     def build_student(
-        self, distill: Distill, *, teacher: ModelSpec, downsampler: nn.Module
+        self, distill: Distill, *, teacher: ModelSpec, downsampler: nn.Module, sizing: Input
     ) -> tuple[ThumbnailModel, dict[str, Any]]:
         """The teacher's network where the section names no model."""
         own = teacher.network if distill.model is None else distill.model.model_dump()
-        return self._build({**own, "restore": distill.restore}, downsampler, teacher.class_names)
+        return self._build({**own, "restore": distill.restore}, downsampler, teacher.class_names, sizing)
 
     def weight_sources(self, model: Model) -> list[str | None]:
         """None: these networks begin with random weights."""
@@ -114,7 +117,23 @@ class ClassificationKit:
         assert isinstance(settings.augment, Augment)
 
     def _build(
-        self, network: dict[str, Any], downsampler: nn.Module, class_names: list[str]
+        self, network: dict[str, Any], downsampler: nn.Module, class_names: list[str], sizing: Input
     ) -> tuple[ThumbnailModel, dict[str, Any]]:
         model = assemble(task=self.task, downsampler=downsampler, network=network, class_names=class_names)
+        _require_side(network["family"], network["restore"], side_px=sizing.short_side_px, ratio=model.ratio)
         return model, network
+
+
+def _require_side(family: str, restore: str, *, side_px: int, ratio: int) -> None:
+    """ValueError where the network would be given less than it can read."""
+    smallest, read = SMALLEST_SIDE_PX[family], side_px // ratio if restore == "none" else side_px
+    if read >= smallest:
+        return
+    if side_px >= smallest:
+        raise ValueError(
+            f"distill.restore: none gives {family} thumbnails of {read} px, and it reads {smallest} px and more; use "
+            "bicubic or bilinear, or resnet18"
+        )
+    raise ValueError(
+        f"data.input.short_side_px: {side_px}, but {family} reads {smallest} px and more; use larger images or resnet18"
+    )

@@ -39,12 +39,14 @@ class DetectionKit:
     task = "detection"
     select_by = "ap"
 
-    def build_teacher(self, model: Model, *, class_names: list[str]) -> tuple[ThumbnailModel, dict[str, Any]]:
+    def build_teacher(
+        self, model: Model, *, class_names: list[str], sizing: Input
+    ) -> tuple[ThumbnailModel, dict[str, Any]]:
         """The detector on whole images."""
         return _build(model, IdentityDownsampler(), class_names, stride_shift=0)
 
     def build_student(
-        self, distill: Distill, *, teacher: ModelSpec, downsampler: nn.Module
+        self, distill: Distill, *, teacher: ModelSpec, downsampler: nn.Module, sizing: Input
     ) -> tuple[ThumbnailModel, dict[str, Any]]:
         """The teacher's architecture where the section names no model; either may drop early strides.
 

@@ -37,14 +37,16 @@ class Kit(Protocol):
         """The metric on the validation split whose highest value chooses the weights."""
         ...
 
-    def build_teacher(self, model: Any, *, class_names: list[str]) -> tuple[ThumbnailModel, dict[str, Any]]:
-        """A new full-resolution model, and the `network` of its specification."""
+    def build_teacher(
+        self, model: Any, *, class_names: list[str], sizing: Input
+    ) -> tuple[ThumbnailModel, dict[str, Any]]:
+        """A new full-resolution model for images of `sizing`, and the `network` of its specification."""
         ...
 
     def build_student(
-        self, distill: Any, *, teacher: ModelSpec, downsampler: nn.Module
+        self, distill: Any, *, teacher: ModelSpec, downsampler: nn.Module, sizing: Input
     ) -> tuple[ThumbnailModel, dict[str, Any]]:
-        """A new model on thumbnails, and the `network` of its specification."""
+        """A new model on thumbnails of images of `sizing`, and the `network` of its specification."""
         ...
 
     def weight_sources(self, model: Any) -> list[str | None]:
