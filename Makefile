@@ -97,6 +97,7 @@ study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (
 
 study-dfd: $(VENV)/.stamp-run ## Run the missing arms of studies/dfd on CIFAR-10 in data/cifar10; hours, resumable
 	$(BIN)/python -m studies.dfd.run
+	$(BIN)/python -m studies.dfd.throughput
 	$(BIN)/python -m studies.dfd.summary
 
 TODAY = $(shell date -u +%Y-%m-%d)

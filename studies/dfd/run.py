@@ -43,6 +43,7 @@ RESULTS = HERE / "results"
 ROOT = HERE.parents[1]
 WORK = Path(os.environ.get("LOWRES_STUDY_WORK", ROOT / ".lowres/studies/dfd")).resolve()
 DATA = WORK / "data"
+SOURCE = os.environ.get("LOWRES_CIFAR10", "data/cifar10")
 
 LEARNED = {"layers": 2, "hidden_channels": 12, "bias": False, "final_relu": False, "skip": "bicubic", "channels": 3}
 
@@ -86,6 +87,12 @@ def params_hash(arm: Arm) -> str:
 def is_done(arm: Arm) -> bool:
     """Whether the arm has a result; one made with other parameters is refused."""
     return has_result(RESULTS / f"{arm.key}.json", params=params_hash(arm))
+
+
+def prepare_data(root: str) -> None:
+    """Pack the splits where they are not there; all arms have the same."""
+    if not DATA.is_dir():
+        prepare.run(parse_params(values_of(all_arms()[0], root=root), origin="data").data, out_data=DATA)
 
 
 def trained(arm: Arm, params: Params) -> Path:
@@ -199,15 +206,15 @@ def main() -> None:
     parser.add_argument("--backbone")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--arm", help="the key of one arm")
-    parser.add_argument("--data", default=os.environ.get("LOWRES_CIFAR10", "data/cifar10"), help="%(default)s")
+    parser.add_argument("--data", default=SOURCE, help="%(default)s")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="arms at a time (%(default)s)")
     parser.add_argument("--prepare-only", action="store_true", help="prepare the data, where it is not, and run no arm")
     options = parser.parse_args()
     arms = chosen_arms(options)
     missing = [arm for arm in arms if not is_done(arm)]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
-    if missing and not DATA.is_dir():
-        prepare.run(parse_params(values_of(missing[0], root=options.data), origin="data").data, out_data=DATA)
+    if missing or options.prepare_only:
+        prepare_data(options.data)
     if options.prepare_only:
         return
     # A teacher whose weights are not here, because it was trained elsewhere, is trained again.
