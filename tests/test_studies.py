@@ -1,10 +1,18 @@
 """The arms of the studies are configurations that parse, and the results in the repository are theirs."""
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
+import torch
 from studies.dfd import run as dfd
+from studies.dfd import summary, throughput
 from studies.thumbdet import run as thumbdet
 
 from lowres.config.params import parse_params
+from lowres.data.resident import ResidentSplit
+from lowres.engine.precision import resolve_precision
 
 STUDIES = pytest.mark.parametrize("study", [thumbdet, dfd], ids=["thumbdet", "dfd"])
 
@@ -31,3 +39,86 @@ def test_students_of_a_seed_share_a_teacher_that_is_an_arm():
     for arm in arms.values():
         assert arms[arm.teacher.key].is_teacher
         assert arm.teacher.seed == arm.seed
+
+
+def run_of(top1, *, teacher=None, model="m"):
+    shared = {"data": "d", "model": model, "test": {"top1": top1}, "val": {"top1": top1}}
+    return shared if teacher is None else {**shared, "teacher": teacher}
+
+
+RUNS = {
+    ("main", "alexnet", "32px"): {0: run_of(0.8, model="t0"), 1: run_of(0.9, model="t1"), 2: run_of(0.1, model="t2")},
+    ("main", "alexnet", "8px-baseline"): {
+        0: run_of(0.5, teacher="t0"),
+        1: run_of(0.6, teacher="t1"),
+        2: run_of(0.2, teacher="another"),
+    },
+    ("main", "alexnet", "8px-dfd"): {0: run_of(0.7, teacher="t0"), 2: run_of(0.3, teacher="another")},
+}
+
+
+def cells_of(row):
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_all_cells_of_a_row_are_of_the_seeds_that_all_have_under_one_teacher():
+    _, _, row = summary.main_table(RUNS).splitlines()
+    assert cells_of(row)[1:5] == ["8 px", "80.0", "50.0", "70.0"]
+    assert cells_of(row)[6:8] == ["+20.0", "1"]
+    dfd_row, baseline_row = summary.gain_table(RUNS, ("lambda",)).splitlines()[2:]
+    # A gain needs no teacher beside it: of seed 2, whose students agree in theirs, it counts.
+    assert cells_of(dfd_row)[2].startswith("50.0")
+    assert cells_of(dfd_row)[3].startswith("+15.0")
+    assert cells_of(dfd_row)[4] == "2"
+    assert cells_of(baseline_row)[4] == "3"
+
+
+def test_the_table_says_what_our_lambda_is_on_the_papers_sum():
+    head, _, row = summary.main_table(RUNS).splitlines()
+    assert "DFD, lambda 2 on the mean over features" in head
+    assert "paper, lambda on the sum" in head
+    assert cells_of(row)[5] == "2/256 = 0.0078"
+    assert summary.features("resnet18") == 128  # 512 at a quarter of the width
+
+
+def test_results_md_is_what_the_results_say():
+    committed = (Path(summary.__file__).parent / "results.md").read_text()
+    assert committed.startswith(summary.INTRODUCTION)
+    results = summary.load()
+    assert summary.main_table(results) in committed
+    assert summary.gain_table(results, ("lambda",)) in committed
+
+
+def test_speeds_are_the_newest_of_throughput_and_of_no_arm(tmp_path, monkeypatch):
+    monkeypatch.setattr(summary, "HERE", tmp_path)
+    assert summary.speed_table().count("\n") == 1  # the heading alone, which the page leaves out
+    row = {"backbone": "alexnet", "width": 1.0, "loop": "ours", "format": "float32"}
+    machine = {"cpu": "a CPU", "threads": 2, "torch": "2"}
+    for date, speeds in (("2026-01-31", [1.0]), ("2026-02-01", [90.0, 100.4, 130.0])):
+        found = {"rows": [{**row, "images_per_second": speeds}], "machine": machine}
+        (tmp_path / f"throughput-{date}.json").write_text(json.dumps(found))
+    lines = summary.speed_table().splitlines()
+    assert lines[2:] == [
+        "| AlexNet, width 1, 8 px | ours | 100 (90 to 130) | float32 |",
+        "",
+        "`throughput-2026-02-01.json`: a CPU, 2 threads, torch 2.",
+    ]
+
+
+def test_throughput_times_the_engine_in_the_format_that_auto_chooses(monkeypatch):
+    monkeypatch.setattr(throughput, "BATCH", 4)
+    monkeypatch.setattr(throughput, "REST_S", 0.0)
+    monkeypatch.setitem(throughput.WIDTH, "alexnet", 0.125)
+    pixels = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    split = ResidentSplit(pixels, torch.arange(8), torch.arange(8), [str(n) for n in range(10)])
+    plain = iter([(torch.rand(4, 3, 32, 32), torch.arange(4))] * (4 * 4 + 2 + 3 * 2))
+    loops = [("alexnet", throughput.PlainLoop("alexnet", plain)), ("alexnet", throughput.OurLoop("alexnet", split))]
+    rows = throughput.measured(loops, rounds=3, steps=2)
+    assert [(row["loop"], row["format"]) for row in rows] == [
+        ("DataLoader", "float32"),
+        ("ours", resolve_precision("auto", torch.device("cpu"))),
+    ]
+    for row in rows:
+        assert len(row["images_per_second"]) == 3
+        assert np.diff(row["images_per_second"]).min() >= 0
+        assert row["images_per_second"][0] > 0

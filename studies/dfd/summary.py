@@ -1,11 +1,13 @@
 """Tables and plots of the DFD study from `results/`; writes results.md, lambda.png and main.png beside it.
 
 Arms of one seed share the teacher, the initial weights, the data and the machine, so differences are taken within a
-seed.
+seed, and what stands in one row is of the same seeds. Our lambda weighs the mean over features; eq. 1 of the paper is a
+sum over them, so the paper's lambda is ours divided by their number.
 """
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,11 @@ PAPER = {
 }
 PAPER_WHOLE_IMAGES = {"resnet18": 93.38}
 NAMES = {"alexnet": "AlexNet", "resnet18": "ResNet-18"}
+FEATURES = {"alexnet": 256, "resnet18": 512}  # of the published network
+INTRODUCTION = (
+    "Mean and 95 % interval of the mean over seeds (Student's t), the same seeds in all cells of a row; one seed has "
+    "none. All in percent. Lambda weighs a mean over features here, in the paper a sum (eq. 1)."
+)
 
 
 def load() -> Results:
@@ -46,44 +53,58 @@ def load() -> Results:
     return dict(found)
 
 
-def accuracies(runs: Runs, split: str = "test") -> list[float]:
-    """Top-1 of each seed."""
-    return [run[split]["top1"] for run in runs.values()]
+def accuracies(runs: Runs, seeds: Sequence[int], split: str = "test") -> list[float]:
+    """Top-1 of these seeds."""
+    return [runs[seed][split]["top1"] for seed in seeds]
 
 
-def gains(runs: Runs, against: Runs, split: str = "test") -> list[float]:
-    """Differences of top-1 within the seeds that both have, where teacher and data are the same."""
-    same = [
-        seed
-        for seed in sorted(set(runs) & set(against))
-        if all(runs[seed][key] == against[seed][key] for key in ("teacher", "data"))
-    ]
-    return [runs[seed][split]["top1"] - against[seed][split]["top1"] for seed in same]
+def common_seeds(*parts: Runs) -> list[int]:
+    """Seeds that all parts have, with the same data and the same teacher; a teacher goes with its own students."""
+    seeds = sorted(set.intersection(*(set(runs) for runs in parts)))
+    return [seed for seed in seeds if len({_origin(runs[seed]) for runs in parts}) == 1]
+
+
+def _origin(run: dict[str, Any]) -> tuple[str, str]:
+    return run["data"], run.get("teacher", run["model"])
+
+
+def gains(runs: Runs, against: Runs, seeds: Sequence[int], split: str = "test") -> list[float]:
+    """Differences of top-1 within these seeds."""
+    return [one - other for one, other in zip(accuracies(runs, seeds, split), accuracies(against, seeds, split))]
+
+
+def features(backbone: str) -> int:
+    """How many there are in the last layer, at the width of the study."""
+    return round(FEATURES[backbone] * WIDTH[backbone])
 
 
 def main_table(results: Results) -> str:
-    """Markdown: low resolution alone against DFD, and what the paper has."""
-    lines = [
-        "| network | side | whole images | thumbnails alone | DFD, lambda 2 | gain | seeds | paper: alone, DFD, gain |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    """Markdown: low resolution alone against DFD, and what the paper has; all cells of a row are of the same seeds."""
+    head = (
+        f"| network | side | whole images | thumbnails alone | DFD, lambda {PAPER_LAMBDA:g} on the mean over features "
+        "| which is on the sum of eq. 1 | gain | seeds | paper, lambda on the sum: alone, DFD, gain |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
     for (backbone, side), (alone, dfd) in PAPER.items():
         keys = [("main", backbone, name) for name in ("32px", f"{side}px-baseline", f"{side}px-dfd")]
         runs = [results.get(key, {}) for key in keys]
-        difference = gains(runs[2], runs[1])
-        if not difference:
+        seeds = common_seeds(*runs)
+        if not seeds:
             continue
-        cells = [said(accuracies(part)) for part in runs]
+        cells = [said(accuracies(part, seeds)) for part in runs]
+        weight = PAPER_LAMBDA / features(backbone)
         lines.append(
             f"| {NAMES[backbone]}, width {WIDTH[backbone]:g}, {EPOCHS[backbone]} epochs | {side} px | "
             + " | ".join(cells)
-            + f" | {said(difference, signed=True)} | {len(difference)} | {alone:.1f}, {dfd:.1f}, +{dfd - alone:.1f} |"
+            + f" | {PAPER_LAMBDA:g}/{features(backbone)} = {weight:.2g} | "
+            + f"{said(gains(runs[2], runs[1], seeds), signed=True)} | {len(seeds)} | "
+            + f"{alone:.1f}, {dfd:.1f}, +{dfd - alone:.1f} |"
         )
     return "\n".join(lines)
 
 
 def gain_table(results: Results, groups: tuple[str, ...]) -> str:
-    """Markdown: each arm of the groups against the baseline at 8 px, on both splits."""
+    """Markdown: each arm of the groups against the baseline at 8 px, on both splits, over the seeds that both have."""
     lines = ["| arm | validation | test | gain on test over the baseline | seeds |", "|---|---|---|---|---|"]
     against = results.get(("main", "alexnet", "8px-baseline"), {})
     named = [(key, runs) for key, runs in results.items() if key[0] in groups and key[1] == "alexnet"]
@@ -91,24 +112,26 @@ def gain_table(results: Results, groups: tuple[str, ...]) -> str:
         if ("main", "alexnet", name) in results:
             named.insert(0, (("main", "alexnet", name), results["main", "alexnet", name]))
     for (group, _, name), runs in named:
-        difference = gains(runs, against)
-        if difference:
-            cells = [said(accuracies(runs, split)) for split in ("val", "test")]
-            lines.append(
-                f"| {group}: {name} | {' | '.join(cells)} | {said(difference, signed=True)} | {len(difference)} |"
-            )
+        if seeds := common_seeds(runs, against):
+            cells = [said(accuracies(runs, seeds, split)) for split in ("val", "test")]
+            gain = said(gains(runs, against, seeds), signed=True)
+            lines.append(f"| {group}: {name} | {' | '.join(cells)} | {gain} | {len(seeds)} |")
     return "\n".join(lines)
 
 
-def speed_table(results: Results) -> str:
-    """Markdown: images per second of training, by network and what was trained."""
-    lines = ["| arm | images/s, median of the runs | threads | processor |", "|---|---|---|---|"]
-    for (group, backbone, name), runs in sorted(results.items()):
-        if group in ("main", "full"):
-            speed = np.median([run["images_per_second"] for run in runs.values()])
-            machine = next(iter(runs.values()))["machine"]
-            where = machine["accelerator"] or machine["cpu"]
-            lines.append(f"| {group}: {NAMES[backbone]} {name} | {speed:.0f} | {machine['threads']} | {where} |")
+def speed_table() -> str:
+    """Markdown: the newest result of `throughput.py`; arms run side by side, so their own speeds say little."""
+    lines = ["| network | loop | images/s, median (least to most) | format |", "|---|---|---|---|"]
+    for path in sorted(HERE.glob("throughput-*.json"))[-1:]:
+        found = json.loads(path.read_text())
+        for row in found["rows"]:
+            speeds = row["images_per_second"]
+            lines.append(
+                f"| {NAMES[row['backbone']]}, width {row['width']:g}, 8 px | {row['loop']} | "
+                f"{np.median(speeds):.0f} ({min(speeds):.0f} to {max(speeds):.0f}) | {row['format']} |"
+            )
+        machine = found["machine"]
+        lines += ["", f"`{path.name}`: {machine['cpu']}, {machine['threads']} threads, torch {machine['torch']}."]
     return "\n".join(lines)
 
 
@@ -124,18 +147,23 @@ def plot_lambda(results: Results) -> None:
     sweep, baseline = lambda_runs(results), results.get(("main", "alexnet", "8px-baseline"), {})
     if len(sweep) < 3 or not baseline:
         return
+    seeds = common_seeds(baseline, *sweep.values())
+    if not seeds:
+        return
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    axes.plot(list(sweep), [100 * np.mean(accuracies(runs)) for runs in sweep.values()], color="C0", label="DFD")
+    means = [100 * np.mean(accuracies(runs, seeds)) for runs in sweep.values()]
+    axes.plot(list(sweep), means, color="C0", label="DFD")
     for weight, runs in sweep.items():
-        values = [100 * value for value in accuracies(runs)]
+        values = [100 * value for value in accuracies(runs, seeds)]
         axes.plot([weight] * len(values), values, "o", color="C0", markersize=4, alpha=0.6)
-    values = [100 * value for value in accuracies(baseline)]
+    values = [100 * value for value in accuracies(baseline, seeds)]
     axes.axhline(float(np.mean(values)), color="C1", label="low resolution alone")
     axes.axhspan(min(values), max(values), color="C1", alpha=0.15)
     axes.set_xscale("log")
     axes.set_xticks(list(sweep), [f"{weight:g}" for weight in sweep])
     axes.minorticks_off()
-    axes.set_xlabel("lambda")
+    count = features("alexnet")
+    axes.set_xlabel(f"lambda, on the mean over {count} features (the paper's is on their sum)")
     axes.set_ylabel("top-1 on the test split, %")
     axes.set_title(f"CIFAR-10 at 8 px, AlexNet, {EPOCHS['alexnet']} epochs: dots are seeds")
     axes.grid(alpha=0.3)
@@ -148,8 +176,8 @@ def plot_main(results: Results) -> None:
     shown = []
     for (backbone, side), (alone, dfd) in PAPER.items():
         runs = [results.get(("main", backbone, f"{side}px-{name}"), {}) for name in ("dfd", "baseline")]
-        if difference := gains(runs[0], runs[1]):
-            shown.append((f"{NAMES[backbone]}\n{side} px", difference, dfd - alone))
+        if seeds := common_seeds(*runs):
+            shown.append((f"{NAMES[backbone]}\n{side} px", gains(runs[0], runs[1], seeds), dfd - alone))
     if not shown:
         return
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -157,12 +185,14 @@ def plot_main(results: Results) -> None:
         mean, half = interval([100 * value for value in difference])
         axes.errorbar(column, mean, yerr=0 if np.isnan(half) else half, fmt="_", color="C0", capsize=4, markersize=18)
         axes.plot([column] * len(difference), [100 * value for value in difference], "o", color="C0", alpha=0.6)
-        axes.plot(column + 0.2, paper, "D", color="C1", label="paper (one run)" if column == 0 else None)
+        label = "paper (one run, lambda on the sum)" if column == 0 else None
+        axes.plot(column + 0.2, paper, "D", color="C1", label=label)
     axes.axhline(0, color="0.5", linewidth=1)
     axes.set_xticks(range(len(shown)), [name for name, _, _ in shown])
     axes.set_xlim(-0.5, len(shown) - 0.5)
     axes.set_ylabel("gain of DFD in top-1, points")
-    axes.set_title("DFD against low resolution alone: dots are seeds, bars the 95 % interval")
+    title = f"DFD (lambda {PAPER_LAMBDA:g} on the mean over features) against low resolution alone"
+    axes.set_title(f"{title}\ndots are seeds, bars the 95 % interval", fontsize="medium")
     axes.grid(axis="y", alpha=0.3)
     axes.legend()
     figure.savefig(HERE / "main.png", dpi=120)
@@ -173,16 +203,16 @@ def main() -> None:
     results = load()
     if not results:
         raise SystemExit("no results yet; run `python -m studies.dfd.run`")
+    fig_2 = f"Lambda on the mean over {features('alexnet')} features, AlexNet at 8 px (Fig. 2 has it on the sum)"
     parts = {
         "The paper's table, test split": main_table(results),
-        "Lambda, AlexNet at 8 px (Fig. 2)": gain_table(results, ("lambda",)),
+        fig_2: gain_table(results, ("lambda",)),
         "Other terms, and a learned down-sampler, AlexNet at 8 px": gain_table(results, ("terms", "learned")),
         "The published ResNet-18, 100 epochs": full_table(results),
-        "Speed": speed_table(results),
+        "Speed of a training step (`throughput.py`)": speed_table(),
     }
     text = "\n\n".join(f"## {title}\n\n{part}" for title, part in parts.items() if part.count("\n") > 1)
-    intervals = "Mean and 95 % interval of the mean over seeds (Student's t); one seed has none. All in percent."
-    (HERE / "results.md").write_text(f"{intervals}\n\n{text}\n")
+    (HERE / "results.md").write_text(f"{INTRODUCTION}\n\n{text}\n")
     plot_lambda(results)
     plot_main(results)
     print(text)
@@ -191,10 +221,10 @@ def main() -> None:
 def full_table(results: Results) -> str:
     """Markdown: the arms of the published size; one seed."""
     paper = {"32px": PAPER_WHOLE_IMAGES["resnet18"], "8px-baseline": 79.86, f"8px-lambda{PAPER_LAMBDA:g}": 81.26}
-    lines = ["| arm | validation | test | paper |", "|---|---|---|---|"]
+    lines = ["| arm | validation | test | paper, lambda on the sum |", "|---|---|---|---|"]
     for (group, _, name), runs in results.items():
         if group == "full":
-            cells = [said(accuracies(runs, split)) for split in ("val", "test")]
+            cells = [said(accuracies(runs, list(runs), split)) for split in ("val", "test")]
             lines.append(f"| {name} | {' | '.join(cells)} | {paper.get(name, '')} |")
     return "\n".join(lines)
 
