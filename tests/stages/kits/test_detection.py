@@ -46,10 +46,10 @@ def test_a_student_from_random_weights_freezes_nothing_of_its_backbone(init, fre
     values["distill"]["init"] = init
     params = parse_params(values)
     kit = DetectionKit()
-    teacher, network = kit.build_teacher(params.teacher.model, class_names=["sign"])
+    teacher, network = kit.build_teacher(params.teacher.model, class_names=["sign"], sizing=params.data.input)
     assert not all(parameter.requires_grad for parameter in teacher.network.backbone.parameters())
     spec = ModelSpec("detection", network, ["sign"], [1], {"kind": "identity", "ratio": 1}, {})
-    student, _ = kit.build_student(params.distill, teacher=spec, downsampler=bicubic_of(4))
+    student, _ = kit.build_student(params.distill, teacher=spec, downsampler=bicubic_of(4), sizing=params.data.input)
     backbone = student.network.backbone
     frozen = [name for name, module in backbone.named_modules() if "Frozen" in type(module).__name__]
     still = [name for name, parameter in backbone.named_parameters() if not parameter.requires_grad]
