@@ -18,7 +18,7 @@ METADATA = {
     "class_names": '["stop", "yield", "speed 30"]',
     "category_ids": "[1, 2, 7]",
     "input": '{"kind": "as they are"}',
-    "data_md5": "d41d8cd98f00b204e9800998ecf8427e",
+    "data_id": "3f6c74753b2315aa",
     "config_hash": "0123abcd",
     "commit": "fedcba98",
 }

@@ -23,7 +23,7 @@ def write_model_card(path: Path, facts: Mapping[str, Any], *, template: Path) ->
       thumbnails, or None)
     - `accuracy`: split, images, rows
     - `cost`: hardware, threads, rows
-    - `data`: name, train_images, val_images, test_images, source, md5
+    - `data`: name, train_images, val_images, test_images, source, id (a hash)
     - `training`: config_hash, commit
     - `ap_by_thumbnail_size`: rows, of a detector; `calibration`: rows, and `weakest_classes`: rows, of a classifier
     - `limits`: sentences

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lowres.export.session import FORMAT
 
-REQUIRED_METADATA = ("class_names", "category_ids", "input", "data_md5", "config_hash", "commit")
+REQUIRED_METADATA = ("class_names", "category_ids", "input", "data_id", "config_hash", "commit")
 
 
 def check_metadata(metadata: Mapping[str, str], num_classes: int) -> None:

@@ -27,7 +27,7 @@ class ModelSpec:
 
     `task` names what it does and `network` how it is built (`lowres.models.assemble`); `input` says how images are
     sized before it (`lowres.data.transforms`); `category_ids` are the data set's official ids in the order of
-    `class_names`; `provenance` is free: data md5, config hash, commit, metrics.
+    `class_names`; `provenance` is free: hash of the data, steps, metrics.
     """
 
     task: str

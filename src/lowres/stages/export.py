@@ -40,7 +40,7 @@ def run(
         "class_names": json.dumps(spec.class_names),
         "category_ids": json.dumps(spec.category_ids),
         "input": json.dumps(sizing.model_dump()),
-        "data_md5": facts["data"],
+        "data_id": facts["data"],
         "config_hash": facts["config_sha256"],
         "commit": facts["commit"] or "none",
     }

@@ -13,7 +13,7 @@ def origin(spec: ModelSpec, check: Mapping[str, Any], facts: Mapping[str, Any]) 
             "name": f"{len(spec.class_names)} classes, prepared by lowres",
             **{f"{split}_images": check[split]["read"] for split in ("train", "val", "test")},
             "source": "see `data.source` in the configuration that has the hash below",
-            "md5": facts["data"],
+            "id": facts["data"],
         },
         "training": {"config_hash": facts["config_sha256"], "commit": facts["commit"] or "none"},
     }
