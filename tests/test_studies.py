@@ -1,6 +1,7 @@
 """The arms of the studies are configurations that parse, and the results in the repository are theirs."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,19 @@ def test_throughput_times_the_engine_in_the_format_that_auto_chooses(monkeypatch
         assert len(row["images_per_second"]) == 3
         assert np.diff(row["images_per_second"]).min() >= 0
         assert row["images_per_second"][0] > 0
+
+
+def test_arms_are_refused_before_any_is_run_where_their_seed_has_results_of_another_teacher(tmp_path, monkeypatch):
+    (tmp_path / "teacher-2400-steps").mkdir()
+    (tmp_path / "teacher-2400-steps/model.safetensors").write_bytes(b"of another machine")
+    monkeypatch.setattr(thumbdet, "WORK", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run", "--group", "long"])
+    with pytest.raises(SystemExit, match=r"long, seed 0: 8229e9c0.*choose another --group or --seed, or move"):
+        thumbdet.main()
+
+
+def test_arms_of_the_same_teacher_and_those_that_choose_terms_go_on():
+    arms = [arm for arm in thumbdet.all_arms() if arm.group in ("long", "tune")]
+    result = json.loads((thumbdet.RESULTS / "long-bicubic-none-seed0.json").read_text())
+    thumbdet.refuse_another_teacher(arms, result["teacher"]["sha256"])
+    thumbdet.refuse_another_teacher([arm for arm in arms if arm.group == "tune"], "0" * 64)

@@ -5,7 +5,8 @@
     python -m studies.thumbdet.run --jobs 1     # one arm at a time, in this process, on all cores
 
 It needs the outputs of the demo preset (data and teacher); `make demo` makes them. An arm leaves one small JSON in
-`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Weights are chosen on the validation split;
+`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Arms are not begun where their group and seed
+have results of another teacher: choose others, or move those results away. Weights are chosen on the validation split;
 accuracy is measured on the test split, except for the group `tune`, which chooses our terms and never sees it.
 """
 
@@ -15,6 +16,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,27 @@ def teacher_of(arm: Arm) -> Path:
     return folder
 
 
+def refuse_another_teacher(arms: Sequence[Arm], sha256: str) -> None:
+    """SystemExit where a group and seed of `arms` has results of another teacher than the one with this hash.
+
+    Arms of a seed are compared, so their summary refuses two teachers. `tune` is spared: it chooses, and names them.
+    """
+    wanted = {(arm.group, arm.seed) for arm in arms if arm.group != "tune"}
+    others: dict[str, str] = {}
+    for arm in all_arms():
+        path = RESULTS / f"{arm.key}.json"
+        if (arm.group, arm.seed) in wanted and path.is_file():
+            found = json.loads(path.read_text())["teacher"]["sha256"]
+            if found != sha256:
+                others[f"{arm.group}, seed {arm.seed}"] = found[:8]
+    if others:
+        listed = "; ".join(f"{name}: {found}" for name, found in others.items())
+        raise SystemExit(
+            f"the teacher here is {sha256[:8]}, but there are results of another one ({listed}), whose students do not "
+            f"compare with its own: choose another --group or --seed, or move those results out of {RESULTS}"
+        )
+
+
 def run_arm(arm: Arm) -> dict[str, Any]:
     """Train the arm's down-sampler and student, measure the student on the test split."""
     params = parse_params(values_of(arm), origin=arm.key)
@@ -198,13 +221,18 @@ def main() -> None:
         raise SystemExit("no such arm")
     missing = [arm for arm in arms if not is_done(arm)]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    for steps in sorted({arm.teacher_steps or 0 for arm in missing}):  # the demo's first, which is there
+        guided = [arm for arm in missing if (arm.teacher_steps or 0) == steps]
+        # Trained before its arms, on all cores: side by side they would wait for one another's.
+        weights = teacher_of(guided[0]) / "model.safetensors"
+        if not weights.is_file():
+            raise SystemExit(f"{weights} is not there; `make demo` makes data and teacher")
+        refuse_another_teacher(guided, sha256_of(weights))
     if options.jobs == 1:
         for arm in missing:
             finish(arm)
         return
-    WORK.mkdir(parents=True, exist_ok=True)
-    for arm in missing:
-        teacher_of(arm)  # before its arms, on all cores: side by side they would wait for one another's
     keys = [arm.key for arm in missing]
     environment = {"LOWRES_STUDY_OUTPUTS": str(OUTPUTS)}
     run_side_by_side("studies.thumbdet.run", keys, work=WORK, jobs=options.jobs, environment=environment)

@@ -109,29 +109,40 @@ def differences(results: Results) -> str:
 
 
 def tuning(results: Results) -> str:
-    """Markdown: candidates for our terms on the validation split."""
-    lines = ["| candidate | val AP | val AP small | val AP medium |", "|---|---|---|---|"]
-    for (group, name), runs in sorted(results.items()):
-        if group == "tune":
-            cells = [
-                f"{100 * np.mean([run['val'][key] for run in runs]):.1f}" for key in ("ap", "ap_small", "ap_medium")
-            ]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    """Markdown: candidates for our terms on the validation split; those of one teacher and machine stand together."""
+    lines = [
+        "| teacher | machine | candidate | seed | val AP | val AP small | val AP medium |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = []
+    for (group, name), runs in results.items():
+        for run in runs if group == "tune" else ():
+            cells = [f"{100 * run['val'][key]:.1f}" for key in ("ap", "ap_small", "ap_medium")]
+            rows.append([teachers_of([run]), run["machine"]["cpu"], name, str(run["arm"]["seed"]), *cells])
+    lines += ["| " + " | ".join(row) + " |" for row in sorted(rows)]
     return "\n".join(lines)
+
+
+def teachers_of(runs: list[dict[str, Any]]) -> str:
+    """The first digits of the teachers' hashes, and each one's AP on the validation split."""
+    named = {f"{run['teacher']['sha256'][:8]} ({100 * run['teacher']['val_ap']:.1f})": None for run in runs}
+    return ", ".join(named)
 
 
 def table(results: Results) -> str:
     """Markdown: every arm that was measured on the test split."""
     lines = [
-        "| arm | seeds | AP | AP50 | AP small | AP medium | multiply-adds |",
-        "|---|---|---|---|---|---|---|",
+        "| arm | teacher | seeds | AP | AP50 | AP small | AP medium | multiply-adds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for (group, name), runs in sorted(results.items()):
         if group == "tune":
             continue
         cells = [said([run["test"][metric] for run in runs]) for metric in ("ap", "ap50", "ap_small", "ap_medium")]
         cost = runs[0]["multiply_adds"] / 1e6
-        lines.append(f"| {group}: {name} | {len(runs)} | " + " | ".join(cells) + f" | {cost:.0f} M |")
+        lines.append(
+            f"| {group}: {name} | {teachers_of(runs)} | {len(runs)} | " + " | ".join(cells) + f" | {cost:.0f} M |"
+        )
     return "\n".join(lines)
 
 
@@ -241,7 +252,9 @@ def main() -> None:
     }
     text = "\n\n".join(f"## {title}\n\n{part}" for title, part in parts.items())
     intervals = "Mean and 95 % interval of the mean over seeds (Student's t); one seed has none. All in percent."
-    (HERE / "results.md").write_text(f"{intervals}\n\n{text}\n")
+    teachers = "Of a teacher: the first digits of its weights' SHA-256, and its AP on the validation split."
+    apart = "Students of different teachers, or trained on different machines, do not compare."
+    (HERE / "results.md").write_text(f"{intervals}\n{teachers} {apart}\n\n{text}\n")
     plot_main(results)
     plot_long(results)
     plot_frontier(results)
