@@ -8,12 +8,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from detector_run import run_detector
 from tiny_task import run_tiny
 
 _server = multiprocessing.get_context("forkserver")
 # PyTorch imports its compiler at the first step of any optimiser: a second for each process otherwise.
 _torch = ["lowres.engine.train", "torch.utils.data", "torch.distributed", "torch._dynamo"]
-_server.set_forkserver_preload([*_torch, "lowres.storage.mirror"])
+# And transformers' detectors: four seconds.
+_detectors = [f"transformers.models.{name}.modeling_{name}" for name in ("rt_detr_v2", "deformable_detr")]
+_lowres = ["lowres.data.loader", "lowres.storage.mirror", "lowres.tasks.distillation", "lowres.models.build"]
+_server.set_forkserver_preload([*_torch, *_detectors, *_lowres])
 
 
 def start(target: Callable[..., None], *arguments: Any, **options: Any) -> BaseProcess:
@@ -25,6 +29,10 @@ def start(target: Callable[..., None], *arguments: Any, **options: Any) -> BaseP
 def start_tiny(folder: Path, *, workers: int, steps: int, checkpoint_minutes: float = 0.0) -> BaseProcess:
     options = {"workers": workers, "steps": steps, "checkpoint_minutes": checkpoint_minutes, "pause": 0.01}
     return start(run_tiny, folder, **options)
+
+
+def start_detector(folder: Path, *, split: Path, workers: int, steps: int) -> BaseProcess:
+    return start(run_detector, folder, split=split, workers=workers, steps=steps)
 
 
 def exit_code(process: BaseProcess, *, within_seconds: float = 180.0) -> int:

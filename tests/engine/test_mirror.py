@@ -6,11 +6,12 @@ import os
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from kill_runs import finish
-from processes import exit_code, start, steps_done
+from processes import exit_code, start, start_tiny, steps_done
 from tests.storage.conftest import credentials, one_loader, s3  # noqa: F401 (fixtures)
 from tiny_task import digest, run_tiny, train_tiny
 
@@ -31,7 +32,7 @@ OBJECTS = "bucket/checkpoints/tiny-12ab/"
 def undisturbed(tmp_path_factory):
     """The digests of a training that nothing befell, and its folder."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    return finish(folder, workers=0, steps=STEPS), folder
+    return finish(folder, partial(start_tiny, workers=0, steps=STEPS)), folder
 
 
 @pytest.fixture(params=["stand-in", "moto"])

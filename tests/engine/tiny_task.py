@@ -143,6 +143,11 @@ def digest(state: dict[str, Tensor]) -> str:
     return whole.hexdigest()
 
 
+def write_digests(folder: Path, result: TrainResult) -> None:
+    digests = f"best {digest(result.best_state)}\nlast {digest(result.last_state)}\nbest step {result.best_step}\n"
+    (folder / "digests.txt").write_text(digests)
+
+
 def run_tiny(
     folder: Path, *, workers: int, steps: int, checkpoint_minutes: float, pause: float, mirror: Any = None
 ) -> None:
@@ -156,6 +161,4 @@ def run_tiny(
             yield batch
 
     changes = {"total_steps": steps, "checkpoint_minutes": checkpoint_minutes, "mirror": mirror}
-    result = train_tiny(folder, batches=slow_batches, **changes)
-    digests = f"best {digest(result.best_state)}\nlast {digest(result.last_state)}\nbest step {result.best_step}\n"
-    (folder / "digests.txt").write_text(digests)
+    write_digests(folder, train_tiny(folder, batches=slow_batches, **changes))
