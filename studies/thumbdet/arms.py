@@ -39,7 +39,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "feature-logit-box": {**DETECTION, **FEATURE, **LOGIT, **BOX},
     "logit-box": {**DETECTION, **LOGIT, **BOX},
 }
-# `best` is not the best of `tune`, where `feature-strong` has 1.2 AP more: `main` was run with it, later groups are not.
+# `best` is not the best of `tune`, where `feature-strong` has 1.2 AP more: `main` was run with it, later groups not.
 TERMS = {"none": DETECTION, "paper": PAPER, "paper-index": PAPER_INDEX, "best": CANDIDATES["feature"], **CANDIDATES}
 
 # A narrower detector, so that twice the side costs what the wide one costs at 4x: 144 M multiply-adds, both bicubic and
