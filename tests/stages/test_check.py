@@ -4,20 +4,12 @@ import re
 import pytest
 from ruamel.yaml import YAML
 from tests.stages.commands import lowres, refused
-from tests.stages.small import small_params, write_params
+from tests.stages.small import ROOT, small_params, write_params
 
 from lowres.config.params import parse_params
 from lowres.stages import check
 
 MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
-
-
-def test_a_preset_of_a_classifier_builds_and_takes_a_step():
-    losses = check.run(load_params(PRESETS / "dfd-cifar10-8-alexnet.yaml"))
-    assert set(losses) == {"teacher", "distill"}  # its down-sampler has nothing to train
-    assert losses["teacher"]["recognition"] > 0
-    assert set(losses["distill"]) == {"recognition", "feature"}
-    assert all(value > 0 for value in losses["distill"].values())
 
 
 @pytest.mark.parametrize(
@@ -54,7 +46,7 @@ def test_what_would_fail_later_fails_here(change, message):
 
 
 def classifier_params(family, *, side_px=32, ratio=4, restore="none"):
-    values = YAML(typ="safe").load((PRESETS / "dfd-demo.yaml").read_text())
+    values = YAML(typ="safe").load((ROOT / "presets/dfd-demo.yaml").read_text())
     values["data"]["input"] |= {"short_side_px": side_px, "long_side_px": side_px, "canvas_multiple_px": side_px}
     values["teacher"]["model"] |= {"family": family, "width": 0.125}
     values["downsampler"]["ratio"] = ratio
