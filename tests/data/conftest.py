@@ -1,5 +1,6 @@
 """Tiny COCO sets, made by hand in a temporary folder."""
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from lowres.data.coco import CocoSource
 from lowres.data.pack import pack_split
@@ -90,6 +92,20 @@ def packed(coco: Coco, tmp_path: Path) -> Path:
         coco.add(noise(width, height, seed=i), [(x, y, 8.5, 6.25) for x, y in corners.tolist()], category_id=3)
     coco.pack(tmp_path / "packed", shard_bytes=30_000)
     return tmp_path / "packed"
+
+
+@pytest.fixture
+def turned() -> Callable[..., bytes]:
+    """A PNG of some pixels (20 x 10 of noise without them) that viewers show turned a quarter clockwise."""
+
+    def encoded(pixels: np.ndarray | None = None) -> bytes:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        buffer = io.BytesIO()
+        Image.fromarray(noise(20, 10) if pixels is None else pixels).save(buffer, "PNG", exif=exif)
+        return buffer.getvalue()
+
+    return encoded
 
 
 @pytest.fixture

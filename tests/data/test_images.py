@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowres.data.images import BadImageError, check_image, decode_photo, decode_rgb, read_header
+from lowres.data.images import BadImageError, check_image, checked_image, decode_photo, decode_rgb, read_header
 
 
 def encode(image, kind, **options):
@@ -148,6 +148,16 @@ def test_a_photo_is_turned_as_its_exif_data_say_and_annotated_data_are_not():
     encoded = encode(Image.fromarray(smooth()), "PNG", exif=exif)
     assert np.array_equal(decode_rgb(encoded), smooth())
     assert np.array_equal(decode_photo(encoded), np.rot90(smooth(), -1))
+
+
+def test_an_image_is_checked_as_stored_or_upright_and_has_its_size_as_stored():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    encoded = encode(Image.fromarray(smooth()), "PNG", exif=exif)
+    for upright, expected in ((False, smooth()), (True, np.rot90(smooth(), -1))):
+        found = checked_image(encoded, expected_wh_px=(40, 24), min_side_px=1, max_pixels=1e6, upright=upright)
+        assert np.array_equal(found.pixels, expected)
+        assert found.stored_wh_px == (40, 24)
 
 
 def test_a_photo_over_the_limit_is_refused_before_it_is_decoded(monkeypatch):

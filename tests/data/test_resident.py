@@ -102,6 +102,14 @@ def test_a_prepared_split_comes_back_at_the_size_asked_for(tmp_path):
     assert split.pixels[0].unique().tolist() == [200]
 
 
+def test_images_are_turned_as_a_viewer_turns_them(tmp_path, picture, turned):
+    write_images(tmp_path, 8)
+    (tmp_path / "train/ant/one.png").write_bytes(turned(picture(8, 8)))
+    pack_split(ClassFolders(tmp_path, split="train"), tmp_path / "packed", **SETTINGS)
+    ant = load_resident(tmp_path / "packed", side_px=8).pixels[0]
+    assert np.array_equal(ant.permute(1, 2, 0).numpy(), np.rot90(picture(8, 8), -1))
+
+
 def test_a_detection_split_is_refused_by_the_image_that_is_no_single_object(tmp_path, coco, picture):
     coco.add(picture(8, 8), [(0, 0, 4, 4), (2, 2, 4, 4)])
     coco.pack(tmp_path / "packed")

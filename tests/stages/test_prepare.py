@@ -2,8 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
-from tests.data.doctor.corpus import BOXES, COPIES, FAULTS, IMAGES, Planted, encoded, picture
+from tests.data.doctor.corpus import BOXES, COPIES, FAULTS, IMAGES, Planted, encoded, picture, rotated
 
 from lowres.config.data import Data
 from lowres.data.doctor.findings import KINDS, Severity
@@ -128,11 +129,26 @@ def test_split_that_is_half_copies_of_train_is_refused(copies, refused, tmp_path
     assert not (tmp_path / "packed").exists()
 
 
-def test_labelled_images_are_looked_at_for_copies_too(tmp_path):
-    for place, seed in {"train/cat/1": 1, "train/dog/2": 2, "val/cat/3": 1, "val/dog/4": 4, "val/dog/5": 5}.items():
-        path = tmp_path / f"data/{place}.png"
+def classes(root, images):
+    for place, content in images.items():
+        path = root / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded(picture(seed)))
-    prepare.run(data_of(kind="auto", root=str(tmp_path / "data")), out_data=tmp_path / "packed")
+        path.write_bytes(content)
+    return data_of(kind="auto", root=str(root))
+
+
+def test_an_image_and_its_copy_turned_by_exif_are_copies_where_there_are_no_boxes(tmp_path):
+    upright = encoded(np.rot90(picture(906), -1))
+    images = {"train/cat/1": encoded(picture(1)), "train/dog/2": rotated(6, "PNG"), "val/cat/3": encoded(picture(3))}
+    images |= {"val/dog/4": upright, "val/dog/5": encoded(picture(5))}
+    prepare.run(classes(tmp_path / "data", images), out_data=tmp_path / "packed")
+    check = json.loads((tmp_path / "packed/check.json").read_text())
+    assert check["val"]["duplicates"]["across"]["train"]["first"] == [["dog/4.png", "dog/2.png"]]
+
+
+def test_labelled_images_are_looked_at_for_copies_too(tmp_path):
+    seeds = {"train/cat/1": 1, "train/dog/2": 2, "val/cat/3": 1, "val/dog/4": 4, "val/dog/5": 5}
+    images = {place: encoded(picture(seed)) for place, seed in seeds.items()}
+    prepare.run(classes(tmp_path / "data", images), out_data=tmp_path / "packed")
     check = json.loads((tmp_path / "packed/check.json").read_text())
     assert check["val"]["duplicates"]["across"]["train"]["first"] == [["cat/3.png", "cat/1.png"]]

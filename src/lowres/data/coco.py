@@ -36,4 +36,5 @@ class CocoSource:
                 stated_wh_px=stated_wh_px(image),
                 **self._instances.objects(image["id"]),
                 faults=tuple(self._instances.faults.get(image["id"], ())),
+                labelled=False,
             )

@@ -4,14 +4,16 @@ Two decoders on purpose. Pillow reads headers without decoding (a decompression 
 first bytes). OpenCV decodes during training, because it is faster. Both must read an image before it is packed: each
 passes some damage that the other refuses, and OpenCV 4 fills a cut-off JPEG with grey.
 
-Orientation: the EXIF tag is IGNORED. COCO's boxes are in pixels of the array as stored, and an annotation that was
-drawn on the rotated picture shows itself in a swapped width and height, which `check_image` refuses.
+Orientation: where there are boxes, the EXIF tag is IGNORED. COCO's boxes are in pixels of the array as stored, and an
+annotation that was drawn on the rotated picture shows itself in a swapped width and height, which `check_image`
+refuses. Images of one class each, and what is predicted on, are turned as a viewer turns them (`decode_upright`).
 Transparency is dropped, not blended; grey, palette, CMYK and 16-bit images become 8-bit RGB.
 """
 
 import io
 import struct
 import zlib
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -56,21 +58,29 @@ def check_image(
     min_side_px: int,
     max_pixels: float,
 ) -> tuple[str, int, int]:
-    """Read an image fully, as training will, and return its format, width and height; see `checked_pixels`."""
-    kind, pixels = checked_pixels(
-        encoded, expected_wh_px=expected_wh_px, min_side_px=min_side_px, max_pixels=max_pixels
-    )
-    return kind, pixels.shape[1], pixels.shape[0]
+    """Read an image fully, as training will, and return its format, width and height; see `checked_image`."""
+    found = checked_image(encoded, expected_wh_px=expected_wh_px, min_side_px=min_side_px, max_pixels=max_pixels)
+    return found.kind, *found.stored_wh_px
 
 
-def checked_pixels(
+@dataclass(frozen=True)
+class CheckedImage:
+    """An image that two decoders read whole."""
+
+    kind: str
+    stored_wh_px: tuple[int, int]
+    pixels: UInt8[np.ndarray, "h w 3"]
+
+
+def checked_image(
     encoded: bytes,
     *,
     expected_wh_px: tuple[int, int] | None,
     min_side_px: int,
     max_pixels: float,
-) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
-    """Format and pixels of an image that two decoders read whole.
+    upright: bool = False,
+) -> CheckedImage:
+    """The image, its pixels as stored or, where `upright`, turned as its EXIF data say.
 
     The header comes first, so that nothing over `max_pixels` is ever decoded. `expected_wh_px` is the size its
     annotations state, or None.
@@ -86,10 +96,10 @@ def checked_pixels(
     if expected_wh_px is not None and expected_wh_px != (width, height):
         raise BadImageError("size differs", size_difference(expected_wh_px, (width, height)))
     _check_with_pillow(encoded)
-    pixels = decode_rgb(encoded)
-    if pixels.shape[:2] != (height, width):
+    pixels = decode_upright(encoded) if upright else decode_rgb(encoded)
+    if pixels.shape[:2] != (height, width) and not (upright and pixels.shape[:2] == (width, height)):
         raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
-    return kind, pixels
+    return CheckedImage(kind, (width, height), pixels)
 
 
 def _check_with_pillow(encoded: bytes) -> None:
@@ -109,9 +119,7 @@ def size_difference(stated_wh_px: tuple[int, int], wh_px: tuple[int, int]) -> st
 
 
 def decode_photo(encoded: bytes, *, max_pixels: float = 200e6) -> UInt8[np.ndarray, "h w 3"]:
-    """The image's pixels as a viewer shows them, turned as its EXIF data say, 8-bit RGB.
-
-    Annotated data are read as stored instead (`decode_rgb`), which is what their boxes refer to.
+    """As `decode_upright`, for an image that nobody has checked.
 
     Raises:
         BadImageError: it cannot be read, or has over `max_pixels`, which is found out before anything is decoded.
@@ -119,11 +127,20 @@ def decode_photo(encoded: bytes, *, max_pixels: float = 200e6) -> UInt8[np.ndarr
     _, width, height = read_header(encoded)
     if width * height > max_pixels:
         raise BadImageError("too many pixels", f"{width}x{height}, the limit is {max_pixels:.0f}")
+    return decode_upright(encoded)
+
+
+def decode_upright(encoded: bytes | memoryview) -> UInt8[np.ndarray, "h w 3"]:
+    """The image's pixels as a viewer shows them, turned as its EXIF data say, 8-bit RGB.
+
+    Raises:
+        BadImageError: OpenCV cannot read it.
+    """
     return _decode(encoded, cv2.IMREAD_COLOR)
 
 
 def decode_rgb(encoded: bytes | memoryview) -> UInt8[np.ndarray, "h w 3"]:
-    """The image's pixels as stored, 8-bit RGB.
+    """The image's pixels as stored, which is what boxes refer to, 8-bit RGB.
 
     Raises:
         BadImageError: OpenCV cannot read it.

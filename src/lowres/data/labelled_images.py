@@ -1,6 +1,7 @@
 """Images of one class each, told in the language of detection: one box that covers the whole image.
 
 So classification goes through the same packing, check report and profile as detection, and no stage asks which it is.
+The box is that of the image as stored; what a classifier sees is the image as its EXIF data turn it.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ def labelled_image(
         category_ids=np.array([category_id], np.int64),
         iscrowd=np.array([False]),
         area_px=np.array([width * height], np.float64),
+        labelled=True,
     )
 
 

@@ -20,7 +20,7 @@ from lowres.data.box_faults import CLIPPED, described, inside_frame
 from lowres.data.doctor.box_conventions import misread
 from lowres.data.doctor.findings import KINDS
 from lowres.data.doctor.packed_duplicates import Seen, seen
-from lowres.data.images import FORMATS, BadImageError, checked_pixels
+from lowres.data.images import FORMATS, BadImageError, checked_image
 from lowres.data.in_order import map_in_order
 from lowres.data.left_out import LeftOut
 from lowres.data.shards import ShardWriter, write_atomically
@@ -77,14 +77,17 @@ def pack_split(
         except (ValueError, OSError) as error:
             return BadImageError("cannot be read", str(error))
         try:
-            kind, pixels = checked_pixels(
-                encoded, expected_wh_px=image.stated_wh_px, min_side_px=min_side_px, max_pixels=max_pixels
+            found = checked_image(
+                encoded,
+                expected_wh_px=image.stated_wh_px,
+                min_side_px=min_side_px,
+                max_pixels=max_pixels,
+                upright=image.labelled,
             )
         except BadImageError as error:
             return error
-        height, width, _ = pixels.shape
-        look = None if looked is None else seen(image.file_name, pixels)
-        return _Checked(encoded, FORMATS[kind], width, height, look)
+        look = None if looked is None else seen(image.file_name, found.pixels)
+        return _Checked(encoded, FORMATS[found.kind], *found.stored_wh_px, look)
 
     with (
         warnings.catch_warnings(),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lowres.data.images import decode_rgb
+from lowres.data.images import decode_upright
 from lowres.data.shards import ShardReader
 from lowres.data.stretch import stretched
 from lowres.data.truth import class_names, load_truth
@@ -43,7 +43,7 @@ class ResidentSplit:
 
 
 def load_resident(folder: Path, *, side_px: int, verify: bool = True, threads: int = 2) -> ResidentSplit:
-    """Decode a prepared split, each image stretched to `side_px` where it has another size.
+    """Decode a prepared split, each image turned as its EXIF data say, and stretched to `side_px` if of another size.
 
     Raises:
         ValueError: the folder is not prepared or damaged, an image has not exactly one object, or the split would take
@@ -65,7 +65,7 @@ def load_resident(folder: Path, *, side_px: int, verify: bool = True, threads: i
     pixels = np.empty((len(reader), 3, side_px, side_px), np.uint8)
 
     def decode(position: int) -> None:
-        pixels[position] = stretched(decode_rgb(reader[position]), side_px).transpose(2, 0, 1)
+        pixels[position] = stretched(decode_upright(reader[position]), side_px).transpose(2, 0, 1)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(decode, range(len(reader)), chunksize=256))

@@ -39,6 +39,7 @@ class SourceImage:
     iscrowd: np.ndarray  # bool [n]
     area_px: np.ndarray  # float64 [n], NaN where unknown
     faults: tuple[Fault, ...] = ()  # objects besides, which could not be read
+    labelled: bool = False  # of one class as a whole: its box is the frame, and it is seen as its EXIF data say
 
 
 def unreadable(reason: str, message: str) -> Callable[[], bytes]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lowres.data.images import decode_upright
 from lowres.data.stretch import stretched
 from lowres.export.classifier_runtime import THUMBNAIL_FILE, OnnxClassifier
 from lowres.loaded.cost import file_cost, folder_cost
@@ -85,7 +86,14 @@ class OnnxFileClassifier:
 
     def cost(self, encoded: list[bytes], *, repeats: int) -> dict[str, Any]:
         """Latency."""
-        return file_cost(encoded, size=self._size, run=self._run, finish=lambda found: found, repeats=repeats)
+        return file_cost(
+            encoded,
+            decode=decode_upright,
+            size=self._size,
+            run=self._run,
+            finish=lambda found: found,
+            repeats=repeats,
+        )
 
     def _tell_of_the_other_file(self, pixels: np.ndarray) -> None:
         ratio, beside = int(self.file.metadata.get("ratio", "1")), self.file.path.with_name(THUMBNAIL_FILE)

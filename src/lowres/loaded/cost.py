@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lowres.data.images import decode_rgb
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_model
@@ -33,6 +32,7 @@ def folder_cost(folder: Path, encoded: list[bytes], *, repeats: int) -> dict[str
 def file_cost(
     encoded: list[bytes],
     *,
+    decode: Callable[[bytes], np.ndarray],
     size: Callable[[np.ndarray], np.ndarray],
     run: Callable[[np.ndarray], Any],
     finish: Callable[[Any], Any],
@@ -41,7 +41,7 @@ def file_cost(
     """Latency alone: a file of operators knows neither its parameters nor its multiply-adds."""
     latency = end_to_end_cost(
         encoded,
-        decode=decode_rgb,
+        decode=decode,
         resize=size,
         model=run,
         postprocess=lambda found, _: finish(found),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lowres.data.images import decode_rgb
 from lowres.export.runtime import OnnxDetector
 from lowres.loaded.cost import file_cost, folder_cost
 from lowres.models.artifact import ModelSpec
@@ -71,7 +72,7 @@ class OnnxFileDetector:
     def cost(self, encoded: list[bytes], *, repeats: int) -> dict[str, Any]:
         """Latency."""
         finish = ImageDetections.with_positive_sides
-        return file_cost(encoded, size=self._size, run=self._run, finish=finish, repeats=repeats)
+        return file_cost(encoded, decode=decode_rgb, size=self._size, run=self._run, finish=finish, repeats=repeats)
 
     def _size(self, pixels: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(sized(pixels, json.loads(self.file.metadata["input"])).pixels)

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from lowres.data.images import decode_rgb
 from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.memory import peak_memory_bytes
@@ -24,7 +23,7 @@ def as_used(model: ThumbnailModel) -> ThumbnailModel:
 
 def size_of(kit: MeasuringKit, model: ThumbnailModel, *, encoded: bytes, sizing: dict[str, Any]) -> dict[str, Any]:
     """Parameters, multiply-adds and sides for one image."""
-    tensors = kit.tensors(kit.size(decode_rgb(encoded), sizing))
+    tensors = kit.tensors(kit.size(kit.decode(encoded), sizing))
     height, width = tensors[0].shape[2:]
     return {
         "parameters": count_parameters(model),
@@ -41,7 +40,7 @@ def latency_of(
     model = as_used(model)
     latency = end_to_end_cost(
         encoded,
-        decode=decode_rgb,
+        decode=kit.decode,
         resize=lambda pixels: kit.size(pixels, sizing),
         model=lambda inputs: kit.run(model, inputs),
         postprocess=lambda found, _: found,
@@ -62,4 +61,4 @@ def memory_of(
 
 def _run_once(kit: MeasuringKit, encoded: bytes, sizing: dict[str, Any], model: ThumbnailModel) -> None:
     with torch.inference_mode():
-        kit.run(model, kit.size(decode_rgb(encoded), sizing))
+        kit.run(model, kit.size(kit.decode(encoded), sizing))

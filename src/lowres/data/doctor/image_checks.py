@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from lowres.data.doctor.looks import Looks, looks_of, pixel_digest
-from lowres.data.images import READABLE, BadImageError, checked_pixels, read_header
+from lowres.data.images import READABLE, BadImageError, checked_image, read_header
 
 MAX_FILE_BYTES = 100_000_000
 _ORIENTATION = 0x0112
@@ -51,8 +51,13 @@ def header_px(encoded: bytes) -> int:
     return width * height
 
 
-def inspect_image(encoded: bytes, *, name: str, min_side_px: int, max_pixels: float) -> ImageFacts:
-    """All that the checks need of one file; never raises for what the file holds."""
+def inspect_image(
+    encoded: bytes, *, name: str, min_side_px: int, max_pixels: float, upright: bool = False
+) -> ImageFacts:
+    """All that the checks need of one file; never raises for what the file holds.
+
+    Where `upright`, it is looked at as its EXIF data turn it, which is then no fault.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         try:
@@ -60,17 +65,20 @@ def inspect_image(encoded: bytes, *, name: str, min_side_px: int, max_pixels: fl
         except BadImageError as error:
             return ImageFacts(None, ((_REASONS[error.reason], str(error)),))
         try:
-            kind, pixels = checked_pixels(encoded, expected_wh_px=None, min_side_px=min_side_px, max_pixels=max_pixels)
+            found = checked_image(
+                encoded, expected_wh_px=None, min_side_px=min_side_px, max_pixels=max_pixels, upright=upright
+            )
         except BadImageError as error:
             return ImageFacts((width, height), ((_REASONS[error.reason], str(error)),))
-        faults, orientation = _traits(encoded)
+        faults, orientation = _traits(encoded, upright=upright)
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in _SUFFIXES.get(kind, (f".{kind.lower()}", ".pgm" if kind == "PPM" else "")):
-        faults.append(("wrong_suffix", f"{kind} in a file named {suffix or 'without suffix'}"))
-    return ImageFacts((width, height), tuple(faults), orientation, pixel_digest(pixels), looks_of(pixels))
+    if suffix not in _SUFFIXES.get(found.kind, (f".{found.kind.lower()}", ".pgm" if found.kind == "PPM" else "")):
+        faults.append(("wrong_suffix", f"{found.kind} in a file named {suffix or 'without suffix'}"))
+    digest, looks = pixel_digest(found.pixels), looks_of(found.pixels)
+    return ImageFacts((width, height), tuple(faults), orientation, digest, looks)
 
 
-def _traits(encoded: bytes) -> tuple[list[tuple[str, str]], int]:
+def _traits(encoded: bytes, *, upright: bool) -> tuple[list[tuple[str, str]], int]:
     """What training changes about the image without asking, and the EXIF orientation (1 is upright)."""
     faults = []
     with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
@@ -86,7 +94,7 @@ def _traits(encoded: bytes) -> tuple[list[tuple[str, str]], int]:
         if count > 1:
             faults.append(("several_pictures", f"{count} pictures"))
         orientation = _orientation(image)
-    if orientation != 1:
+    if orientation != 1 and not upright:
         faults.append(("exif_rotated", f"orientation {orientation}"))
     return faults, orientation
 

@@ -52,7 +52,9 @@ def examine_images(
             return ImageFacts(None, (("file_too_large", f"{size} bytes, {MAX_FILE_BYTES} are allowed"),))
 
         def look(encoded: bytes) -> ImageFacts:
-            return inspect_image(encoded, name=name, min_side_px=min_side_px, max_pixels=max_pixels)
+            return inspect_image(
+                encoded, name=name, min_side_px=min_side_px, max_pixels=max_pixels, upright=layout.labelled
+            )
 
         try:
             if size > _LARGE_BYTES:

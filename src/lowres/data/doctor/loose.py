@@ -51,11 +51,15 @@ class LooseSplit:
 
 @dataclass
 class Layout:
-    """What was recognised in a folder, and why; `detection` is False where there are no boxes to speak of."""
+    """What was recognised in a folder, and why; `detection` is False where there are no boxes to speak of.
+
+    `labelled` says that each image is of one class as a whole: such images are turned as their EXIF data say.
+    """
 
     kind: str
     why: str
     root: Path
     splits: list[LooseSplit]
     detection: bool = True
+    labelled: bool = False
     findings: list[Finding] = field(default_factory=list)

@@ -89,7 +89,7 @@ def _classes(files: Listing, folders: dict[str, list[str]], splits: list[str]) -
         ]
         found.append(LooseSplit(split, str(root / split), images, list(names), files, []))
     why = f"{_listed(splits)} hold one folder for each of {len(names)} classes: a classification data set"
-    return Layout("class folders", why, root, found, detection=False)
+    return Layout("class folders", why, root, found, detection=False, labelled=True)
 
 
 def _are_masks(files: Listing, names: list[str]) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lowres.config.classification import Evaluate
 from lowres.config.data import Input
+from lowres.data.images import decode_upright
 from lowres.data.stretch import stretched
 from lowres.models.assemble import ThumbnailModel
 from lowres.models.downsamplers import bicubic_of
@@ -35,6 +36,10 @@ class ClassificationMeasuring:
         classifiers = {key: model for key, model in models.items() if isinstance(model, ThumbnailClassifier)}
         assert len(classifiers) == len(models)
         return measure_classifiers(classifiers, evaluate, sizing, split=split, folder=folder)
+
+    def decode(self, encoded: bytes) -> np.ndarray:
+        """Turned as its EXIF data say."""
+        return decode_upright(encoded)
 
     def size(self, pixels: np.ndarray, sizing: dict[str, Any]) -> Tensor:
         """Stretched to the network's square, in [0, 1], batched."""

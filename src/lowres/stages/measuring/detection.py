@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lowres.config.data import Input
 from lowres.config.detection import Evaluate
+from lowres.data.images import decode_rgb
 from lowres.models.assemble import ThumbnailModel
 from lowres.models.downsamplers import bicubic_of
 from lowres.models.thumbnail import ThumbnailDetector
@@ -36,6 +37,10 @@ class DetectionMeasuring:
         detectors = {key: model for key, model in models.items() if isinstance(model, ThumbnailDetector)}
         assert len(detectors) == len(models)
         return measure_detectors(detectors, evaluate, sizing, split=split, folder=folder)
+
+    def decode(self, encoded: bytes) -> np.ndarray:
+        """As stored."""
+        return decode_rgb(encoded)
 
     def size(self, pixels: np.ndarray, sizing: dict[str, Any]) -> Decoded:
         """Sized, padded, batched."""

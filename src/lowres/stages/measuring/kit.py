@@ -38,6 +38,10 @@ class MeasuringKit(Protocol):
         """What each model, by its row's key, makes of a split; leaves details, tables and pictures in `folder`."""
         ...
 
+    def decode(self, encoded: bytes) -> np.ndarray:
+        """An image file as uint8 [h, w, 3] RGB, as training sees it."""
+        ...
+
     def size(self, pixels: np.ndarray, sizing: dict[str, Any]) -> Any:
         """One image uint8 [h, w, 3] RGB as the input of `run`, sized as in training."""
         ...

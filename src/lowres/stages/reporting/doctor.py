@@ -10,7 +10,7 @@ from lowres.data.doctor.examine import Examination, frame_of, size_shares
 from lowres.data.doctor.findings import KINDS, Severity, counted, worst
 from lowres.data.doctor.leaks import Place
 from lowres.data.doctor.summary import three_fixes, verdict
-from lowres.data.images import decode_rgb
+from lowres.data.images import decode_rgb, decode_upright
 from lowres.data.object_sizes import SHRINK_RATIOS, SIZE_LIMITS_PX
 from lowres.report.costs import KeyFigure
 from lowres.report.doctor_page import DataSetFacts, FaultGroup, Shown, render_doctor_page
@@ -157,7 +157,8 @@ def _show(examination: Examination, place: Place, title: str, *, boxes: bool = T
     image = split.images[place[1]]
     assert split.files is not None
     assert image.key is not None
-    pixels = decode_rgb(split.files.read(image.key))
+    decode = decode_upright if examination.layout.labelled else decode_rgb
+    pixels = decode(split.files.read(image.key))
     factor = min(1.0, _LONG_SIDE_PX / max(pixels.shape[:2]))
     if factor < 1:
         pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
