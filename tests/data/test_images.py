@@ -160,6 +160,28 @@ def test_an_image_is_checked_as_stored_or_upright_and_has_its_size_as_stored():
         assert found.stored_wh_px == (40, 24)
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind", "grey"),
+    [
+        ("L", "JPEG", True),
+        ("L", "PNG", True),
+        ("LA", "PNG", True),
+        ("1", "PNG", True),
+        ("I;16", "PNG", True),
+        ("L", "TIFF", True),
+        ("L", "PPM", True),
+        ("RGB", "JPEG", False),
+        ("CMYK", "JPEG", False),
+        ("P", "PNG", False),
+        ("RGBA", "PNG", False),
+    ],
+)
+def test_grey_is_what_has_no_colours_in_its_file(mode, kind, grey):
+    image = Image.fromarray(np.arange(960, dtype=np.uint16).reshape(24, 40)) if mode == "I;16" else None
+    encoded = encode(image or Image.fromarray(smooth()).convert(mode), kind)
+    assert checked_image(encoded, expected_wh_px=None, min_side_px=1, max_pixels=1e6).grey is grey
+
+
 def test_a_photo_over_the_limit_is_refused_before_it_is_decoded(monkeypatch):
     encoded = encode(Image.fromarray(smooth()), "PNG")
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))

@@ -1,6 +1,7 @@
 """prepare against every planted fault of the doctor's corpus: none reaches training."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -135,6 +136,27 @@ def classes(root, images):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return data_of(kind="auto", root=str(root))
+
+
+def test_grey_images_of_one_class_each_are_counted_in_one_line(tmp_path, capsys):
+    colour = {
+        f"{split}/{name}/1": encoded(picture(n)) for n, (split, name) in enumerate(product(("train", "val"), "ab"))
+    }
+    grey = {f"train/{name}/{n}": encoded(picture(10 + n)[..., n % 3]) for name, n in (("a", 2), ("a", 3), ("b", 4))}
+    prepare.run(classes(tmp_path / "data", colour | grey), out_data=tmp_path / "packed")
+    assert [line for line in capsys.readouterr().out.splitlines() if "grey images" in line] == [
+        "train: grey images read as RGB: 3"
+    ]
+    check = json.loads((tmp_path / "packed/check.json").read_text())
+    assert check["train"]["remarks"] == {"grey images read as RGB": 3}
+    assert "remarks" not in check["val"]
+
+
+def test_grey_images_with_boxes_are_no_remark(tmp_path, capsys):
+    data = Planted(tmp_path / "data")
+    data.add("train", content=encoded(picture(50)[..., 0]), name="grey.png")
+    prepare.run(coco(data.write()), out_data=tmp_path / "packed")
+    assert "grey images" not in capsys.readouterr().out
 
 
 def test_an_image_and_its_copy_turned_by_exif_are_copies_where_there_are_no_boxes(tmp_path):

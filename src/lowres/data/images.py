@@ -24,6 +24,7 @@ FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP":
 """What is read, by Pillow's name, and the suffix under which it is packed."""
 
 READABLE = [name for name in FORMATS if name != "MPO"]  # Pillow reaches MPO (several pictures) through JPEG
+_GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")  # Pillow's names of modes without colour
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)  # what Pillow raises
 
 
@@ -65,10 +66,11 @@ def check_image(
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """An image that two decoders read whole."""
+    """An image that two decoders read whole: its format, and whether the file has grey levels alone."""
 
     kind: str
     stored_wh_px: tuple[int, int]
+    grey: bool
     pixels: UInt8[np.ndarray, "h w 3"]
 
 
@@ -95,18 +97,19 @@ def checked_image(
         raise BadImageError("too small", f"{width}x{height}, min_side_px is {min_side_px}")
     if expected_wh_px is not None and expected_wh_px != (width, height):
         raise BadImageError("size differs", size_difference(expected_wh_px, (width, height)))
-    _check_with_pillow(encoded)
+    grey = _mode_read_by_pillow(encoded) in _GREY_MODES
     pixels = decode_upright(encoded) if upright else decode_rgb(encoded)
     if pixels.shape[:2] != (height, width) and not (upright and pixels.shape[:2] == (width, height)):
         raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
-    return CheckedImage(kind, (width, height), pixels)
+    return CheckedImage(kind, (width, height), grey, pixels)
 
 
-def _check_with_pillow(encoded: bytes) -> None:
+def _mode_read_by_pillow(encoded: bytes) -> str:
     try:
         with Image.open(io.BytesIO(encoded), formats=READABLE) as image:
             image.load()
             image.close()  # frees the pixels now, before OpenCV makes others; leaving the block does not
+            return image.mode
     except (*_BROKEN, Image.DecompressionBombError) as error:
         raise BadImageError("truncated or damaged", str(error)) from error
 

@@ -27,6 +27,7 @@ from lowres.data.shards import ShardWriter, write_atomically
 from lowres.data.sources import Source, SourceImage
 
 MAX_PIXELS = 64e6
+GREY = "grey images read as RGB"
 
 
 def pack_split(
@@ -45,7 +46,7 @@ def pack_split(
 
     The report holds `images`, `read`, `refused` (a list of file and reason), `refused_by_reason`,
     `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped` and `dropped_by_reason` as of
-    images), `shards`, `bytes`.
+    images), `shards`, `bytes`, and `remarks` where images of one class each were grey, with their number.
     The result does not depend on `threads`. `looked`, where given, gets what is needed to find duplicates among the
     packed images, in their order. `on_progress` gets images done and images in all.
 
@@ -66,7 +67,7 @@ def pack_split(
     boxes: Counter[str] = Counter()
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    without_boxes = 0
+    without_boxes = grey = 0
     stated: list[np.ndarray] = []  # boxes as they come, and the sizes of their images
 
     def check(image: SourceImage) -> _Checked | BadImageError:
@@ -87,7 +88,7 @@ def pack_split(
         except BadImageError as error:
             return error
         look = None if looked is None else seen(image.file_name, found.pixels)
-        return _Checked(encoded, FORMATS[found.kind], *found.stored_wh_px, look)
+        return _Checked(encoded, FORMATS[found.kind], *found.stored_wh_px, found.grey, look)
 
     with (
         warnings.catch_warnings(),
@@ -108,6 +109,7 @@ def pack_split(
                 if looked is not None and checked.look is not None:
                     looked.append(checked.look)
                 images.append({"id": image.image_id, "file_name": image.file_name, **size})
+                grey += image.labelled and checked.grey
                 objects = _objects(image, checked, first_id=len(annotations) + 1, boxes=boxes, dropped=dropped)
                 annotations += objects
                 without_boxes += not objects
@@ -140,6 +142,7 @@ def pack_split(
         },
         "shards": len(writer.shards),
         "bytes": sum(shard["bytes"] for shard in writer.shards),
+        **({"remarks": {GREY: grey}} if grey else {}),
     }
 
 
@@ -158,6 +161,7 @@ class _Checked:
     suffix: str
     width: int
     height: int
+    grey: bool
     look: Seen | None
 
 

@@ -22,7 +22,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
 
     A source without a test split gets its validation split as test. `check.json` also has, under `duplicates` of each
     split, how many of its images occur twice, or in another split; one line warns of the latter. What is left out is
-    said on the terminal, by its reasons.
+    said on the terminal, by its reasons, and so is what was made of the others (`remarks`).
 
     Raises:
         ValueError: as `build_splits` and `pack_split`; splits of different classes, no object to train on, or a split
@@ -52,7 +52,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
             boxes = report[split]["boxes"]
             if split == "train" and boxes["kept"] == boxes["crowd"]:
                 raise ValueError(f"{source.name}: no object is left to train on; `lowres doctor` says what is wrong")
-            remarks = remarks_of(source)
+            remarks = {**remarks_of(source), **report[split].get("remarks", {})}
             if remarks:
                 report[split]["remarks"] = remarks
                 _say(f"{split}: " + ", ".join(f"{what}: {count}" for what, count in remarks.items()))
