@@ -216,6 +216,11 @@ def test_sources_made_of_others_parse(values, source):
         ),
         (DIVIDED | {"of": COCO | {"rot": 1}}, r"data\.source\.of\.rot: unknown key; did you mean root\?"),
         (DIVIDED | {"of": {"kind": "cifar10"}}, r"data\.source\.of\.kind: 'cifar10' is none of"),
+        (
+            DIVIDED | {"of": {"kind": "class_folders", "rot": "x"}},
+            r"data\.source\.of\.rot: unknown key; did you mean root",
+        ),
+        (TILED | {"of": {"kind": "class_folders", "root": "x"}}, r"of\.kind: 'class_folders' is none of"),
         (TILED | {"overlap_px": 1024}, "overlap_px 1024 is no less than tile_px 1024"),
         (TILED | {"splits": []}, r"data\.source\.splits: .*at least 1 item"),
         (BALANCED | {"crop_px": [9, 3]}, r"crop_px \[9, 3\] is no range"),

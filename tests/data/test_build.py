@@ -83,6 +83,55 @@ def test_sources_nest_in_the_order_of_their_steps(yolo, tmp_path):
     assert remarks_of(splits["train"])["objects of classes that were not chosen (before dividing)"] == 9
 
 
+@pytest.fixture(params=["", "train"])
+def classes(request, tmp_path, picture, png):
+    """Ten images of each of two classes, in a root without splits, or with train alone."""
+    for name in ("cat", "dog"):
+        for number in range(10):
+            path = tmp_path / "classes" / request.param / name / f"{number // 2}_{number % 2}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png(picture(20, 20, seed=number)))
+    return tmp_path / "classes"
+
+
+@pytest.mark.parametrize("kind", ["class_folders", "auto"])
+def test_class_folders_without_val_are_divided(classes, kind, tmp_path):
+    source = {"kind": kind, "root": str(classes)}
+    with pytest.raises(ValueError, match="has no split 'val', only train; kind: divided takes splits out of train"):
+        build(source, tmp_path)
+    splits = build(divided(source, val=0.25, test=0.1), tmp_path)
+    assert sizes(splits) == {"train": 13, "val": 5, "test": 2}
+    assert {image.labelled for part in splits.values() for image in part} == {True}
+    assert [category.name for category in splits["val"].categories] == ["cat", "dog"]
+    (tmp_path / "val.txt").write_text("cat/0_0.png\ndog/0_0.png\n")
+    by_list = {"kind": "list", "val": str(tmp_path / "val.txt"), "test": None}
+    assert sizes(build({"kind": "divided", "of": source, "by": by_list}, tmp_path))["train"] == 18
+    splits = build(divided(source, kind="group", pattern=r"(.*)_\d\.png", val=0.2), tmp_path)
+    groups = [{image.file_name.split("_")[0] for image in splits[split]} for split in ("train", "val")]
+    assert [len(part) for part in groups] == [8, 2]
+    assert not groups[0] & groups[1]
+
+
+def test_a_split_of_classes_that_train_has_lost_is_refused(classes, tmp_path):
+    source = {"kind": "class_folders", "root": str(classes)}
+    message = r"no class of 'val' has an image left in train; .*'\(\.\*\)/' keeps classes together"
+    with pytest.raises(ValueError, match=message):
+        build(divided(source, kind="group", pattern="(.*)/", val=0.4), tmp_path)
+    (tmp_path / "val.txt").write_text("".join(f"cat/{n // 2}_{n % 2}.png\n" for n in range(10)))
+    with pytest.raises(ValueError, match="no class of 'val' has an image left in train"):
+        build(
+            {"kind": "divided", "of": source, "by": {"kind": "list", "val": str(tmp_path / "val.txt"), "test": None}},
+            tmp_path,
+        )
+
+
+def test_some_classes_of_class_folders_are_chosen_and_divided(classes, tmp_path):
+    chosen = {"kind": "chosen", "of": {"kind": "class_folders", "root": str(classes)}, "classes": ["dog"]}
+    splits = build(divided({**chosen, "rename": {"dog": "wolf"}, "keep_emptied": False}), tmp_path)
+    assert sizes(splits) == {"train": 8, "val": 2, "test": 2}
+    assert [category.name for category in splits["val"].categories] == ["wolf"]
+
+
 @pytest.fixture
 def tt100k(tmp_path, picture, png):
     """Four images, each with an object of a class that is measured and one that is not."""

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lowres.data.class_folders import ClassFolders
+from lowres.data.class_folders import ClassFolders, class_folder_splits
 from lowres.data.images import decode_rgb
 from lowres.data.pack import pack_split
 from lowres.data.shards import ShardReader
@@ -89,6 +89,48 @@ def test_split_that_lacks_a_class_is_refused(root):
     (root / "val/cat/1.png").write_bytes((root / "train/ox/b.png").read_bytes())
     with pytest.raises(ValueError, match="id 1 'ox' is in 'train' but not in 'val'"):
         check_same_categories({split: ClassFolders(root, split=split) for split in ("train", "val")})
+
+
+def test_a_root_without_folders_of_splits_is_train_and_its_folders_are_the_classes(root):
+    splits = class_folder_splits(root / "train")
+    assert list(splits) == ["train"]
+    assert [image.file_name for image in splits["train"]] == ["cat/1.WEBP", "cat/2.jpg", "ox/b.png"]
+    assert [category.name for category in splits["train"].categories] == ["cat", "ox"]
+
+
+def test_a_root_has_the_splits_for_which_it_has_a_folder(root):
+    assert {split: len(source) for split, source in class_folder_splits(root).items()} == {"train": 3}
+    (root / "test/ox").mkdir(parents=True)
+    (root / "test/ox/1.png").write_bytes((root / "train/ox/b.png").read_bytes())
+    assert {split: len(source) for split, source in class_folder_splits(root).items()} == {"train": 3, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (("train", "val"), r"train/1\.png: lies beside the class folders; move it"),
+        (("train", "ox"), r"train/1\.png: lies beside the class folders; move it"),
+        (("cat", "val"), "has a folder val, which is a split, but none called train; add it, or give the class val an"),
+        (("train/cat", "valid/cat"), "set/valid: splits are called train, val and test; rename it val"),
+        (("training/cat", "validation/cat"), "training/cat: is a folder inside a class folder; .* splits are called"),
+    ],
+)
+def test_names_of_splits_are_no_classes_and_others_no_splits(tmp_path, picture, folders, message):
+    for folder in folders:
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        (tmp_path / "set" / folder / "1.png").write_bytes(encode(picture(4, 4)))
+    with pytest.raises(ValueError, match=message) as caught:
+        class_folder_splits(tmp_path / "set")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_turned_by_exif_keeps_its_size_as_stored(root, tmp_path, turned):
+    (root / "train/ox/b.png").write_bytes(turned())
+    source = ClassFolders(root, split="train")
+    assert list(source)[2].stated_wh_px == (20, 10)
+    assert pack(source, tmp_path / "out")["boxes"]["clipped"] == 0
+    truth = load_truth(tmp_path / "out")[2]
+    assert (truth.width, truth.height, truth.boxes_xyxy_px.tolist()) == (20, 10, [[0, 0, 20, 10]])
 
 
 def empty(root):

@@ -250,6 +250,57 @@ def test_folder_per_class(root):
     assert recognise(root).settings == {"kind": "class_folders", "root": str(root)}
 
 
+TRAIN = {name: content for name, content in CLASSES.items() if name.startswith("train/")}
+ALONE = {name.removeprefix("train/"): content for name, content in TRAIN.items()}
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        (ALONE, "only images in 2 folders (cat, dog ...), no splits"),
+        (TRAIN, "only images in 2 folders of train (cat, dog ...), no val"),
+        (TRAIN | {"test/cat/1.png": "", ".git/config": ""}, "only images in 2 folders of train (cat, dog ...), no val"),
+        (CLASSES | {"README.md": ""}, "only images in 2 folders of train (cat, dog ...) and 2 of val"),
+    ],
+)
+def test_folder_per_class_without_val_or_without_splits(root, files, why):
+    fill(root, files)
+    found = recognise(root)
+    assert found.settings == {"kind": "class_folders", "root": str(root)}
+    assert found.why == why
+
+
+@pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        (
+            TRAIN | {"labels.csv": ""},
+            r"train has a folder per class, but labels\.csv lies beside; .*source\.kind: class_folders",
+        ),
+        (TRAIN | {"valid/cat/1.png": ""}, r"train has a folder per class, but valid/cat/1\.png lies beside"),
+        (ALONE | {"train2017/1.png": ""}, "only images in 3 folders, but train2017 is hardly a class; if it is, set"),
+        ({"Images/1.png": "", "Masks/1.png": ""}, "only images in 2 folders, but Images is hardly a class"),
+        ({"train/1.png": "", "val/1.png": ""}, ""),
+        ({"train/1.png": "", "dog/1.png": ""}, ""),
+        ({"train/images/1.png": "", "train/masks/1.png": ""}, ""),
+        (ALONE | {"labels.csv": ""}, ""),
+        (ALONE | {"cat/more/1.png": ""}, ""),
+        ({"cat/1.png": ""}, ""),
+    ],
+)
+def test_folders_that_may_be_no_classes_are_not_taken_for_them(root, files, note):
+    fill(root, files)
+    with pytest.raises(ValueError, match=f"no layout recognised.*{note}") as caught:
+        recognise(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_annotations_decide_where_their_images_lie_in_folders(root):
+    images = [{"id": number, "file_name": f"{name}/1.png"} for number, name in enumerate(("cat", "dog"), start=1)]
+    fill(root, TRAIN | {"train.json": INSTANCES | {"images": images}})
+    assert recognise(root).settings["kind"] == "coco"
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -280,7 +331,7 @@ def test_folder_per_class(root):
         ({"train.json": '{"images": ['}, r"no layout recognised .*train\.json: malformed JSON"),
         ({"data.yaml": "names: ["}, r"no layout recognised .*data\.yaml: not YAML"),
         ({"Annotations/1.xml": "<a/>"}, r"no layout recognised .*there is no ImageSets/Main/train\.txt"),
-        ({"train/cat/1.png": "", "train/dog/1.png": ""}, r"no layout recognised \(set: 2 \.png in train\)"),
+        ({"train/cat/1.png": "", "train/2.png": ""}, r"no layout recognised \(set: 2 \.png in train\)"),
         ({"x/1.jpg": "", "y/1.png": ""}, "most JPEGs have a PNG of the same name: masks for segmentation"),
         ({"data_batch_1.bin": ""}, "data_batch_1.bin is of kind cifar10: set data.source.kind: cifar10 with num_val"),
         ({}, r"no layout recognised \(set: no files\); known are COCO"),

@@ -101,22 +101,29 @@ class AutoSource(Strict):
     root: str
 
 
+class FolderSource(Strict):
+    """Images in `root`/SPLIT/CLASS for those of the splits train, val and test that exist, or in `root`/CLASS."""
+
+    kind: Literal["class_folders"]
+    root: str
+
+
 # Any source of boxes, also one that is made of another; the order in which they are nested is the order of the steps.
-DetectionSource = Annotated[
-    Union[
-        SignsSource,
-        CocoSource,
-        VocSource,
-        YoloSource,
-        Tt100kSource,
-        AutoSource,
-        "ChosenSource",
-        "DividedSource",
-        "TiledSource",
-        "BalancedSource",
-    ],
-    Field(discriminator="kind"),
+_Boxes = Union[
+    SignsSource,
+    CocoSource,
+    VocSource,
+    YoloSource,
+    Tt100kSource,
+    AutoSource,
+    "ChosenSource",
+    "DividedSource",
+    "TiledSource",
+    "BalancedSource",
 ]
+DetectionSource = Annotated[_Boxes, Field(discriminator="kind")]
+# Images can be divided, and some classes chosen, without boxes.
+WholeImagesToo = Annotated[_Boxes | FolderSource, Field(discriminator="kind")]
 Split = Literal["train", "val", "test"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -125,7 +132,7 @@ class ChosenSource(Strict):
     """Some classes of another source (null: all), renamed; classes that end under one name become one."""
 
     kind: Literal["chosen"]
-    of: DetectionSource
+    of: WholeImagesToo
     classes: list[str] | None
     rename: dict[str, str]
     keep_emptied: bool
@@ -162,7 +169,7 @@ class DividedSource(Strict):
     """Splits taken out of another source's train; those that it has already stay as they are."""
 
     kind: Literal["divided"]
-    of: DetectionSource
+    of: WholeImagesToo
     by: Annotated[ByShare | ByGroup | ByList, Field(discriminator="kind")]
 
     @model_validator(mode="after")
@@ -239,13 +246,6 @@ class SvhnSource(Strict):
     root: str
     num_val: Count
     seed: Seed
-
-
-class FolderSource(Strict):
-    """Images in `root`/SPLIT/CLASS for the splits train, val and, where it exists, test."""
-
-    kind: Literal["class_folders"]
-    root: str
 
 
 class SignCropsSource(Strict):

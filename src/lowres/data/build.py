@@ -8,7 +8,7 @@ from typing import Any
 from lowres.data.balanced import BalancedClasses
 from lowres.data.chosen_classes import ChosenClasses
 from lowres.data.cifar10 import Cifar10Binary
-from lowres.data.class_folders import ClassFolders
+from lowres.data.class_folders import class_folder_splits
 from lowres.data.coco import CocoSource
 from lowres.data.divided import divide_by_lists, divide_by_share
 from lowres.data.image_mosaics import ImageMosaics
@@ -64,7 +64,7 @@ class _Builder:
             "yolo": lambda root, settings: yolo_splits(root, file=settings["file"]),
             "tt100k": _tt100k,
             "auto": self._auto,
-            "class_folders": _class_folders,
+            "class_folders": lambda root, settings: {**class_folder_splits(root)},
             "cifar10": _holding_out(Cifar10Binary),
             "mosaics": _holding_out(ImageMosaics),
             "svhn": _holding_out(SvhnCropped),
@@ -183,11 +183,6 @@ def _tt100k(root: Path, settings: Settings) -> dict[str, Source]:
         )
         for split, part in _given(settings)
     }
-
-
-def _class_folders(root: Path, settings: Settings) -> dict[str, Source]:
-    splits = [split for split in SPLITS if split != "test" or (root / "test").is_dir()]
-    return {split: ClassFolders(root, split=split) for split in splits}
 
 
 def _holding_out(kind: type) -> Callable[[Path, Settings], dict[str, Source]]:

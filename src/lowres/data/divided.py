@@ -2,13 +2,14 @@
 
 Shares and groups are dealt in the order of a hash of (seed, name), so that an image stays on its side when others are
 added. A group is what a regular expression finds in the file name, such as the scene or the video: all its images go
-to one split, so that pictures that are nearly the same are not on both sides.
+to one split, so that pictures that are nearly the same are not on both sides. Where each image is of one class, a split
+that shares no class with train is refused: what it measures could not be learned.
 """
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from lowres.data.sources import Source, SourceImage, nearest, remarks_of
@@ -46,8 +47,8 @@ def divide_by_share(
     none. Groups are taken whole, so the shares are met as nearly as their sizes allow.
 
     Raises:
-        ValueError: an impossible share or pattern, a file name in which the pattern finds nothing, or too few images
-            or groups to give every part at least one.
+        ValueError: an impossible share or pattern, a file name in which the pattern finds nothing, too few images or
+            groups to give every part at least one, or a part of labelled images without any class of 'train'.
     """
     for split, share in shares.items():
         if not 0 < share < 1:
@@ -56,8 +57,10 @@ def divide_by_share(
         raise ValueError(f"{' and '.join(shares)} are {sum(shares.values()):g} together; leave some images to train")
     expression = None if pattern is None else _compiled(pattern)
     groups: dict[str, list[int]] = defaultdict(list)
+    labels: list[int | None] = []
     for place, image in enumerate(source):
         groups[_group(image.file_name, expression, source.name)].append(place)
+        labels.append(_label(image))
     total = sum(len(places) for places in groups.values())
     remaining = sorted(groups, key=lambda group: hashlib.sha256(f"{seed}:{group}".encode("utf-8", "replace")).digest())
     parts: dict[str, set[int]] = {}
@@ -79,7 +82,7 @@ def divide_by_share(
             raise ValueError(
                 f"{source.name}: {total} images in {len(groups)} {what} leave '{split}' empty; change the shares"
             )
-    return _parts(source, parts)
+    return _parts(source, parts, labels)
 
 
 def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, PartOf]:
@@ -90,7 +93,7 @@ def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, P
 
     Raises:
         ValueError: a list that cannot be read or is empty, a line that names no image or several, an image on two
-            lines, or no image left to train.
+            lines, no image left to train, or a part of labelled images without any class of 'train'.
     """
     names = _Names(source)
     owners: dict[int, str] = {}
@@ -115,7 +118,7 @@ def divide_by_lists(source: Source, *, lists: Mapping[str, Path]) -> dict[str, P
     parts["train"] = set(range(len(names))) - set(owners)
     if not parts["train"]:
         raise ValueError(f"{source.name}: the lists name all {len(names)} images; leave some to train")
-    return _parts(source, parts)
+    return _parts(source, parts, names.labels)
 
 
 class _Names:
@@ -124,15 +127,15 @@ class _Names:
     def __init__(self, source: Source) -> None:
         self._source_name = source.name
         self._ways: list[dict[str, list[int]]] = [defaultdict(list) for _ in range(4)]
-        self._length = 0
+        self.labels: list[int | None] = []
         for place, image in enumerate(source):
             path = PurePosixPath(image.file_name)
             for way, name in zip(self._ways, (image.file_name, path.name, path.stem, str(image.image_id))):
                 way[name].append(place)
-            self._length += 1
+            self.labels.append(_label(image))
 
     def __len__(self) -> int:
-        return self._length
+        return len(self.labels)
 
     def find(self, lines: list[tuple[int, str]], path: Path) -> list[int]:
         """A place for each line, all read in one way: the first in which every line is an image."""
@@ -151,7 +154,19 @@ class _Names:
         return found
 
 
-def _parts(source: Source, parts: Mapping[str, set[int]]) -> dict[str, PartOf]:
+def _label(image: SourceImage) -> int | None:
+    """The class of an image that is of one as a whole."""
+    return int(image.category_ids[0]) if image.labelled and len(image.category_ids) else None
+
+
+def _parts(source: Source, parts: Mapping[str, set[int]], labels: Sequence[int | None]) -> dict[str, PartOf]:
+    found = {split: {labels[place] for place in places} - {None} for split, places in parts.items()}
+    for split, classes in found.items():
+        if classes and not classes & found["train"]:
+            raise ValueError(
+                f"{source.name}: no class of '{split}' has an image left in train; divide so that classes are on both "
+                "sides (where each class is a folder, the pattern '(.*)/' keeps classes together)"
+            )
     return {split: PartOf(source, places, split=split) for split, places in parts.items()}
 
 

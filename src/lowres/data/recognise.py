@@ -76,7 +76,8 @@ def recognise(root: Path) -> Recognised:
         raise ValueError(
             f"{root}: no layout recognised ({seen}){''.join(f'; {note}' for note in notes[:5])}; known are COCO (JSON "
             "with images, annotations, categories), PASCAL VOC (Annotations, ImageSets/Main), YOLO (data.yaml), TT100K "
-            "(JSON with types, imgs) and train/CLASS, val/CLASS; put the files so, or set data.source.kind"
+            "(JSON with types, imgs) and a folder of images per class (CLASS, or train/CLASS and val/CLASS); put the "
+            "files so, or set data.source.kind"
         )
     return Recognised(root, found[0].settings, found[0].why)
 

@@ -8,12 +8,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from lowres.data.image_files import is_image_name
-from lowres.data.recognised import Found, Place
+from lowres.data.recognised import Found, Place, split_in_name
 from lowres.data.text_files import yaml_object
 from lowres.data.yolo_yaml import split_keys
 
 VOC_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
 _LISTS = {"train": ("train", "trainval"), "val": ("val",), "test": ("test",)}
+_NO_CLASSES = frozenset(("annotations", "images", "labels", "masks"))
 
 
 def find_voc(place: Place) -> list[Found]:
@@ -114,21 +115,64 @@ def find_tt100k(place: Place) -> list[Found]:
 
 
 def find_class_folders(place: Place) -> list[Found]:
-    """Images in train/CLASS and val/CLASS and nothing else there."""
+    """Images in train/CLASS and val/CLASS and nothing else there; or in train/CLASS or CLASS, and nothing else at all.
+
+    Without val less speaks for it: what lies beside may be the annotations of something else.
+    """
     if not place.root.is_dir():
         return []
-    classes: dict[str, Counter[str]] = {}
-    for split in ("train", "val"):
-        inside = [PurePosixPath(name) for name in place.names if name.startswith(f"{split}/")]
-        if not inside or not all(len(path.parts) == 3 and is_image_name(path.name) for path in inside):
-            return []
-        classes[split] = Counter(path.parts[1] for path in inside)
-    names = set(classes["train"])
-    if len(names) < 2 or names & {"images", "labels", "masks"}:
+    inside = {
+        split: [name.removeprefix(f"{split}/") for name in place.names if name.startswith(f"{split}/")]
+        for split in _LISTS
+    }
+    why = _classes_in_splits(place, inside) if inside["train"] else _classes_alone(place)
+    return [] if why is None else [Found({"kind": "class_folders", "root": str(place.root)}, why)]
+
+
+def _classes_in_splits(place: Place, inside: dict[str, list[str]]) -> str | None:
+    classes = _class_names(inside["train"])
+    if len(classes) < 2 or _NO_CLASSES.intersection(classes):
+        return None
+    told = f"only images in {len(classes)} folders of train ({', '.join(classes[:4])} ...)"
+    if inside["val"]:
+        measured = _class_names(inside["val"])
+        return f"{told} and {len(measured)} of val" if measured else None
+    beside = [name for name in place.names if name.split("/")[0] not in inside]
+    if beside:
+        place.notes.append(
+            f"train has a folder per class, but {beside[0][:80]} lies beside; if it does not matter, set "
+            "data.source.kind: class_folders"
+        )
+        return None
+    return f"{told}, no val"
+
+
+def _classes_alone(place: Place) -> str | None:
+    classes = _class_names(place.names)
+    if len(classes) < 2 or _paired_with_png(place.names):
+        return None
+    unlikely = next((name for name in classes if name.lower() in _NO_CLASSES or split_in_name(name)), None)
+    if unlikely is not None:
+        place.notes.append(
+            f"only images in {len(classes)} folders, but {unlikely[:80]} is hardly a class; if it is, set "
+            "data.source.kind: class_folders"
+        )
+        return None
+    return f"only images in {len(classes)} folders ({', '.join(classes[:4])} ...), no splits"
+
+
+def _class_names(names: list[str]) -> list[str]:
+    """The folders where every file is an image that lies directly in one; else none."""
+    paths = [PurePosixPath(name) for name in names]
+    if not all(len(path.parts) == 2 and is_image_name(path.name) for path in paths):
         return []
-    first = ", ".join(sorted(names)[:4])
-    why = f"only images in {len(names)} folders of train ({first} ...) and {len(classes['val'])} of val"
-    return [Found({"kind": "class_folders", "root": str(place.root)}, why)]
+    return sorted({path.parts[0] for path in paths})
+
+
+def _paired_with_png(names: Iterable[str]) -> bool:
+    """Whether most JPEGs have a PNG of the same name."""
+    stems = [{PurePosixPath(n).stem for n in names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
+    return 2 * len(stems[0] & stems[1]) > len(stems[0])
 
 
 def labelled_kinds(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -145,7 +189,6 @@ def hints(place: Place) -> list[str]:
         for file, kind in labelled_kinds(place.names)
     ]
     said += place.compressed_tars()
-    stems = [{PurePosixPath(n).stem for n in place.names if n.lower().endswith(suffix)} for suffix in (".jpg", ".png")]
-    if 2 * len(stems[0] & stems[1]) > len(stems[0]):
+    if _paired_with_png(place.names):
         said.append("most JPEGs have a PNG of the same name: masks for segmentation, not boxes")
     return said

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from tests.data.doctor.corpus import FAULTS, Planted, encoded, picture
+from tests.data.doctor.corpus import FAULTS, Planted, encoded, picture, rotated
 
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
@@ -260,6 +260,27 @@ def test_class_folders_have_their_images_and_classes_checked(tmp_path):
         (tmp_path / place).write_bytes(encoded(picture(int(place[-5]))))
     (tmp_path / "val/cat/4.png").write_bytes(b"no image")
     assert kinds(tmp_path) == {("class_absent", "dog"), ("not_an_image", "val/cat/4.png")}
+
+
+@pytest.mark.parametrize("folder", ["", "train/"])
+def test_class_folders_without_val_are_known_too(tmp_path, folder):
+    for place in ("cat/1.png", "cat/2.png", "dog/3.png"):
+        (tmp_path / folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / place).write_bytes(encoded(picture(int(place[-5]))))
+    (tmp_path / folder / "cat/2.png").write_bytes(b"no image")
+    assert kinds(tmp_path) == {("not_an_image", f"{folder}cat/2.png")}
+    (split,) = find_layout(tmp_path).splits
+    assert (split.name, split.origin, len(split.images)) == ("train", str(tmp_path / folder), 3)
+    assert split.categories == ["cat", "dog"]
+
+
+def test_an_exif_rotation_is_no_fault_of_an_image_without_boxes(tmp_path):
+    for place, content in (("cat/1.png", rotated(6, "PNG")), ("dog/2.png", encoded(picture(2)))):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).write_bytes(content)
+    assert kinds(tmp_path) == set()
+    (tmp_path / "dog/3.png").write_bytes(encoded(np.rot90(picture(906), -1)))
+    assert kinds(tmp_path) == {("duplicate_within", "dog/3.png")}
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):

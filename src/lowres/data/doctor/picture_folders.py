@@ -45,7 +45,7 @@ def picture_layout(files: Listing, *, refusal: str) -> Layout:
     depth_two = {folder for folder in pictures if len(PurePosixPath(folder).parts) == 2}
     splits = {PurePosixPath(folder).parts[0] for folder in depth_two}
     if depth_two == set(pictures) and splits and splits <= {"train", "val", "test", "valid", "validation"}:
-        layout = _classes(files, pictures, sorted(splits))
+        layout = _classes(files, {split: _below(pictures, split) for split in sorted(splits)})
         layout.findings.append(Finding("not_recognised", "all", root.name, reason))
         return layout
     detail = f"{sum(map(len, by_folder.values()))} pictures and no annotations ({reason[:300]})"
@@ -53,10 +53,15 @@ def picture_layout(files: Listing, *, refusal: str) -> Layout:
 
 
 def class_folder_layout(root: Path) -> Layout:
-    """A folder per split, in it one per class, as `kind: auto` has recognised it."""
+    """A folder per split, in it one per class, or a folder per class alone, as `kind: auto` has recognised it."""
     files = Listing(root)
-    folders = {name: names for name, names in _by_folder(files).items() if name.count("/") == 1}
-    return _classes(files, folders, sorted({folder.split("/")[0] for folder in folders}))
+    folders = _by_folder(files)
+    splits = sorted({name.split("/")[0] for name in folders if name.count("/") == 1})
+    return _classes(files, {split: _below(folders, split) for split in splits} or {"train": folders})
+
+
+def _below(folders: dict[str, list[str]], split: str) -> dict[str, list[str]]:
+    return {folder: names for folder, names in folders.items() if str(PurePosixPath(folder).parent) == split}
 
 
 def _by_folder(files: Listing) -> dict[str, list[str]]:
@@ -76,18 +81,19 @@ def _plain(kind: str, detail: str, files: Listing, folders: dict[str, list[str]]
     return Layout(kind, detail, root, splits, detection=False, findings=found)
 
 
-def _classes(files: Listing, folders: dict[str, list[str]], splits: list[str]) -> Layout:
+def _classes(files: Listing, splits: dict[str, dict[str, list[str]]]) -> Layout:
+    """Pictures by split and by folder, whose name is their class."""
     root = files.path
-    names = sorted({PurePosixPath(folder).name for folder in folders})
+    names = sorted({PurePosixPath(folder).name for folders in splits.values() for folder in folders})
     found = []
-    for split in splits:
+    for split, folders in splits.items():
         images = [
             LooseImage(name, name, None, [LooseObject(name, names.index(PurePosixPath(folder).name), None)])
             for folder, members in sorted(folders.items())
-            if PurePosixPath(folder).parts[0] == split
             for name in members
         ]
-        found.append(LooseSplit(split, str(root / split), images, list(names), files, []))
+        origin = PurePosixPath(next(iter(folders))).parent
+        found.append(LooseSplit(split, str(root / origin), images, list(names), files, []))
     why = f"{_listed(splits)} hold one folder for each of {len(names)} classes: a classification data set"
     return Layout("class folders", why, root, found, detection=False, labelled=True)
 
