@@ -1,4 +1,4 @@
-"""A short form of `kill_runs.py`, which does the same with any number of kills."""
+"""A short form of `kill_runs.py`: its 80 kills take many minutes, so they are `make kill-test`."""
 
 from functools import partial
 
