@@ -8,10 +8,12 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from kfp import local
+from kfp.dsl.graph_component import GraphComponent
 from kfp.local import SubprocessRunner
 
 from lowres.steps.failing import LAST_WORDS
@@ -44,6 +46,14 @@ def run_locally(
         arguments |= {"publish_to": publish_to, "remote_endpoint": endpoint_url}
     variants = [] if sweep is None else variants_of(params, sweep)
     _refuse_python3(arguments | {"sweep": json.dumps(variants)}, root)
+    if sweep is None:
+        run_here(partial(training_pipeline, publish=bool(publish_to)), arguments, root=root)
+    else:
+        run_here(partial(sweep_pipeline, variants=variants), arguments, root=root)
+
+
+def run_here(pipeline: Callable[[Placement], GraphComponent], arguments: Mapping[str, str], *, root: Path) -> None:
+    """Place a pipeline on this machine and run it; ValueError with the failed step's own line if one fails."""
     with tempfile.TemporaryDirectory() as scratch:
         last_words = Path(scratch) / "last-words"
         last_words.touch()
@@ -54,11 +64,7 @@ def run_locally(
                 # What a cluster would do with images and resources has no meaning here.
                 warnings.filterwarnings("ignore", message="Task .* have no effect")
                 warnings.filterwarnings("ignore", message="You may be attemping to run a task")
-                here = Placement(image=THIS_PYTHON, retries=0)
-                if sweep is None:
-                    training_pipeline(here, publish=bool(publish_to))(**arguments)
-                else:
-                    sweep_pipeline(here, variants)(**arguments)
+                pipeline(Placement(image=THIS_PYTHON, retries=0))(**arguments)
         except RuntimeError as error:
             said = last_words.read_text().strip().removeprefix("error: ")
             raise ValueError(f"the pipeline failed: {said or error}") from error

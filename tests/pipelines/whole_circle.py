@@ -12,12 +12,10 @@ from pathlib import Path
 
 import boto3
 from tests.pipelines.clone import git, make_clone
-from tests.pipelines.local_runs import artifacts_of, newest_run, run_pipeline
+from tests.pipelines.local_runs import KEYS, artifacts_of, newest_run, run_pipeline
 from tests.storage.moto_process import moto_server
 
 from lowres.models.artifact import sha256_of
-
-KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def main() -> None:
