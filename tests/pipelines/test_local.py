@@ -1,77 +1,102 @@
-"""The whole pipeline through `kfp.local`: once with a first step that fails, then to the end.
+"""A whole pipeline through `kfp.local` at the least size that every step takes, with a bucket and canaries for secrets.
 
-Each step is a process that imports torch and transformers: `make kubeflow-fail` lets each fail in turn and goes on from
-checkpoints, `make kubeflow-local` compares the weights with those of the stages alone.
+It publishes its results and mirrors its checkpoints; then its data are fetched again. Most of its time are imports:
+each step is a process. `make kubeflow-fail` lets each step fail in turn and kills runs, `make kubeflow-local` also
+trains the baseline and compares the weights with those of the stages alone.
 """
 
-import os
+import json
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
-if not os.environ.get("LOWRES_LOCAL_PIPELINE"):
-    pytest.skip("two minutes of CPU: `make kubeflow-local` runs it", allow_module_level=True)
-from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
-from tests.stages.small import small_params, write_params
+from components.fetch import fetch
+from kfp import local
+from tests.pipelines.local_runs import KEYS, artifacts_of, ended_steps, faults_of, newest_run, run_pipeline
+from tests.stages.small import tiny_params, write_params
 from tests.steps.webhook import listening
+from tests.storage.dvc_layout import dvc_objects
+from tests.storage.fake_s3 import FakeS3
 
 from lowres.models.artifact import sha256_of
+from lowres.steps.places import PLACES
 
-CANARY = "canary-5f3a"
+CANARY = "canary-5f3a"  # also in the address of the webhook
+SECRETS = {
+    **KEYS,
+    "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
+    "AWS_SESSION_TOKEN": f"{CANARY}-session",
+    "LOWRES_KFP_TOKEN": f"{CANARY}-token",
+    "LOWRES_KFP_COOKIE": f"session={CANARY}-cookie",
+}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Folder, messages to the webhook, and the two processes: prepare fails after its work; run again, all is well."""
+def run(tmp_path_factory):
+    """The finished process, its folder, its artifacts, the bucket, and what the webhook was told."""
     folder = tmp_path_factory.mktemp("run")
-    write_params(folder / "params.yaml", small_params())
-    with listening() as (address, told):
-        secrets = {"LOWRES_WEBHOOK": address, "AWS_SECRET_ACCESS_KEY": CANARY}
-        failed = run_pipeline(folder, plant_in="prepare", **secrets)
-        done = run_pipeline(folder, **secrets)
-    return folder, told, failed, done
+    write_params(folder / "params.yaml", tiny_params())
+    with listening() as (address, told), FakeS3() as s3:
+        mirror = {"LOWRES_CHECKPOINT_MIRROR": "s3://bucket/checkpoints", "AWS_ENDPOINT_URL_S3": s3.url}
+        publishing = ["--publish-to", "s3://bucket/runs", "--endpoint-url", s3.url]
+        done = run_pipeline(folder, arguments=publishing, LOWRES_WEBHOOK=address, **SECRETS, **mirror)
+        assert done.returncode == 0, done.stdout
+        yield SimpleNamespace(done=done, folder=folder, found=artifacts_of(newest_run(folder)), bucket=s3, told=told)
 
 
-def test_a_step_that_fails_fails_the_run_with_its_own_line(runs):
-    _, _, failed, _ = runs
-    assert failed.returncode == 2
-    lines = [line.strip() for line in failed.stdout.splitlines()]
-    assert "error: planted in prepare" in lines
-    assert lines[-1] == "error: the pipeline failed: planted in prepare"
-    assert "Traceback" not in failed.stdout
+def test_every_step_succeeded_and_the_webhook_was_told(run):
+    steps = {step for step, _ in PLACES} | {"publish", "notify"}
+    assert ended_steps(run.done.stdout) == dict.fromkeys(steps, "SUCCESS")
+    assert [message["state"] for message in run.told] == ["SUCCEEDED"]
 
 
-def test_the_webhook_is_told_how_each_run_ended(runs):
-    _, told, _, done = runs
-    assert done.returncode == 0, done.stdout
-    assert [message["state"] for message in told] == ["FAILED", "SUCCEEDED"]
+def test_every_artifact_is_there_and_says_where_it_comes_from(run):
+    assert faults_of(newest_run(run.folder)) == []
 
 
-def test_every_artifact_is_there_and_says_where_it_comes_from(runs):
-    assert faults_of(newest_run(runs[0])) == []
-
-
-def test_data_and_weights_are_the_same_along_the_pipeline(runs):
-    found = artifacts_of(newest_run(runs[0]))
-    assert len({metadata["data"] for _, metadata in found.values() if "data" in metadata}) == 1
-    student, metadata = found["distill", "model"]
+def test_data_and_weights_are_the_same_along_the_pipeline(run):
+    assert len({metadata["data"] for _, metadata in run.found.values() if "data" in metadata}) == 1
+    student, metadata = run.found["distill", "model"]
     assert metadata["model_sha256"] == sha256_of(student / "model.safetensors")
-    assert found["export", "onnx"][1]["model_sha256"] == metadata["model_sha256"]
+    assert run.found["export", "onnx"][1]["model_sha256"] == metadata["model_sha256"]
 
 
-def test_the_ui_gets_numbers_a_matrix_a_page_and_a_verdict(runs):
-    found = artifacts_of(newest_run(runs[0]))
-    scalars = found["evaluate", "metrics"][1]
+def test_the_ui_gets_numbers_a_matrix_a_page_and_a_verdict(run):
+    scalars = run.found["evaluate", "metrics"][1]
     assert scalars["teacher.parameters"] > 1000
     assert all(isinstance(value, float | int) for value in scalars.values())
-    assert found["evaluate", "confusion"][1]["confusionMatrix"]["rows"]
-    assert found["report", "page"][0].read_text().lstrip().lower().startswith("<!doctype html>")
-    assert found["report", "verdict"][0].read_text().startswith("```text\n")
+    assert run.found["evaluate", "confusion"][1]["confusionMatrix"]["rows"]
+    assert run.found["report", "page"][0].read_text().lstrip().lower().startswith("<!doctype html>")
+    assert run.found["report", "verdict"][0].read_text().startswith("```text\n")
 
 
-def test_no_secret_of_the_environment_is_in_a_log_or_an_output(runs):
-    folder, _, failed, done = runs
-    assert CANARY not in failed.stdout + done.stdout
-    files = [path for path in folder.rglob("*") if path.is_file()]
+def test_the_bucket_has_every_result_and_a_checkpoint_of_every_training(run):
+    below = {name.removeprefix("bucket/") for name in run.bucket.objects}
+    (record,) = [name for name in below if name.startswith("runs/") and name.endswith("/run.json")]
+    for place in PLACES.values():
+        assert [name for name in below if name.startswith(record.replace("run.json", place))], place
+    copied = {name.split("/")[1].partition("-")[0] for name in below if name.startswith("checkpoints/")}
+    assert copied == {"teacher", "downsampler", "distill"}
+
+
+def test_fetch_publish_and_the_mirror_use_the_secrets_and_leave_none_behind(run, tmp_path, monkeypatch, capfd):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    md5, objects = dvc_objects(run.found["prepare", "splits"][0])
+    run.bucket.objects |= {f"bucket/dvc/{key}": (data, "") for key, data in objects.items()}
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path))
+    splits = fetch(data_md5=md5, remote="s3://bucket/dvc", remote_endpoint=run.bucket.url).outputs["splits"]
+    assert splits.metadata["data_md5"] == md5
+
+    asked = {name.split("/")[1] for _, name, _ in run.bucket.requests if "/" in name}
+    assert {"runs", "checkpoints", "dvc"} <= asked
+    tokens = {headers["X-Amz-Security-Token"] for _, _, headers in run.bucket.requests}
+    assert tokens == {SECRETS["AWS_SESSION_TOKEN"]}
+
+    assert CANARY not in run.done.stdout + "".join(capfd.readouterr()) + json.dumps(run.told)
+    files = [path for folder in (run.folder, tmp_path) for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 50
+    assert {"page", "model.onnx", "history.jsonl", "annotations.json"} <= {path.name for path in files}
     assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
+    assert [name for name, (data, _) in run.bucket.objects.items() if CANARY.encode() in data] == []

@@ -1,4 +1,4 @@
-"""The demo preset at a size for tests: 64 px images, a tiny detector, a handful of steps."""
+"""The demo preset at sizes for tests: 128 px images, a tiny detector, a handful of steps."""
 
 import copy
 from pathlib import Path
@@ -26,6 +26,20 @@ def small_params() -> dict[str, Any]:
     values["evaluate"] |= {"latency_repeats": 3, "batch_size": 4}
     values["export"]["parity_images"] = 3
     values["report"]["num_examples"] = 1
+    return values
+
+
+def tiny_params() -> dict[str, Any]:
+    """The least that every stage takes, where each is a process of its own."""
+    values = small_params()
+    values["data"]["source"] |= {"num_train": 4, "num_val": 2, "num_test": 2}
+    for section in ("teacher", "downsampler", "distill"):
+        train = values[section]["train"]
+        train["steps"] = 1
+        if train["evaluate_every_steps"]:
+            train["evaluate_every_steps"] = 1
+    values["evaluate"]["latency_repeats"] = 1
+    values["export"]["parity_images"] = 1
     return values
 
 
