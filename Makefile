@@ -62,10 +62,11 @@ fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may on
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
-	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/pipelines/test_local.py tests/deploy
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/deploy
 
-kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail in turn; run again to the end each time
+kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail, kill runs in and between steps; run again to the end
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -o faulthandler_timeout=0 tests/pipelines/test_killed_run.py
 
 kubeflow-sweep: $(VENV)/.stamp-dev ## A tiny sweep on this machine: one teacher, two down-samplers, their comparison
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_sweep
