@@ -62,7 +62,7 @@ fuzz: $(VENV)/.stamp-dev ## Damage annotation files 10,000 times; readers may on
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run
-	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/deploy
+	LOWRES_LOCAL_PIPELINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -o faulthandler_timeout=0 tests/pipelines/test_local.py tests/deploy
 
 kubeflow-fail: $(VENV)/.stamp-dev ## Make each step of the Kubeflow pipeline fail, kill runs in and between steps; run again to the end
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.fail_each_stage

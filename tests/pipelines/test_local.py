@@ -6,11 +6,14 @@ trains the baseline and compares the weights with those of the stages alone.
 """
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
+if not os.environ.get("LOWRES_LOCAL_PIPELINE"):
+    pytest.skip("two minutes of CPU: `make kubeflow-local` runs it", allow_module_level=True)
 from components.fetch import fetch
 from kfp import local
 from tests.pipelines.local_runs import KEYS, artifacts_of, ended_steps, faults_of, newest_run, run_pipeline

@@ -51,6 +51,8 @@ def run(
         if result is not None:
             module.cpu().load_state_dict(result.best_state)
             write_history(folder, result, chosen_by=None)
+        else:  # a bucket knows no empty folder
+            (folder / "not-trained.txt").write_text("there is nothing to train in this down-sampler\n")
     with whole_folder(out_model) as folder:
         (folder / "downsampler.json").write_text(json.dumps(spec, indent=2) + "\n")
         save_weights(folder / "model.safetensors", module)
