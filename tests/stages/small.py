@@ -1,4 +1,4 @@
-"""The demo preset at sizes for tests: 128 px images, a tiny detector, a handful of steps."""
+"""The demo presets at sizes for tests: 128 px images, a tiny network, a handful of steps."""
 
 import copy
 from pathlib import Path
@@ -38,6 +38,34 @@ def tiny_params() -> dict[str, Any]:
         train["steps"] = 1
         if train["evaluate_every_steps"]:
             train["evaluate_every_steps"] = 1
+    values["evaluate"]["latency_repeats"] = 1
+    values["export"]["parity_images"] = 1
+    return values
+
+
+def small_class_params() -> dict[str, Any]:
+    """Of a classifier of crops."""
+    values = YAML(typ="safe").load((ROOT / "presets/dfd-demo.yaml").read_text())
+    values["data"]["source"]["signs"] |= {"num_train": 24, "num_val": 8, "num_test": 8, "image_size_px": 128}
+    values["data"]["source"]["min_side_px"] = 8
+    values["teacher"]["model"]["width"] = 0.125
+    for section in ("teacher", "distill"):
+        train = values[section]["train"]
+        train |= {"steps": 12, "batch_size": 8, "evaluate_every_steps": 12, "precision": "float32"}
+        train["optimiser"]["lr"] = 0.02
+        train["schedule"]["warmup_steps"] = 1
+    values["evaluate"] |= {"latency_repeats": 3, "batch_size": 8}
+    values["export"] |= {"parity_images": 4, "max_probability_difference": 1e-5}
+    values["report"]["num_examples"] = 1
+    return values
+
+
+def tiny_class_params() -> dict[str, Any]:
+    """The least that every stage takes of a classifier."""
+    values = small_class_params()
+    values["data"]["source"]["signs"] |= {"num_train": 8, "num_val": 2, "num_test": 2}
+    for section in ("teacher", "distill"):
+        values[section]["train"] |= {"steps": 2, "evaluate_every_steps": 2}
     values["evaluate"]["latency_repeats"] = 1
     values["export"]["parity_images"] = 1
     return values

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 from tests.stages.commands import lowres, refused
-from tests.stages.small import write_params
+from tests.stages.small import small_class_params, write_params
 
 from lowres.models.artifact import load_model
 from lowres.stages.downsampler import load_downsampler
@@ -21,26 +20,10 @@ ROOT = Path(__file__).parents[2]
 STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]
 
 
-def small_params():
-    values = YAML(typ="safe").load((ROOT / "presets/dfd-demo.yaml").read_text())
-    values["data"]["source"]["signs"] |= {"num_train": 24, "num_val": 8, "num_test": 8, "image_size_px": 128}
-    values["data"]["source"]["min_side_px"] = 8
-    values["teacher"]["model"]["width"] = 0.125
-    for section in ("teacher", "distill"):
-        train = values[section]["train"]
-        train |= {"steps": 12, "batch_size": 8, "evaluate_every_steps": 12, "precision": "float32"}
-        train["optimiser"]["lr"] = 0.02
-        train["schedule"]["warmup_steps"] = 1
-    values["evaluate"] |= {"latency_repeats": 3, "batch_size": 8}
-    values["export"] |= {"parity_images": 4, "max_probability_difference": 1e-5}
-    values["report"]["num_examples"] = 1
-    return values
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classes")
-    write_params(folder / "params.yaml", small_params())
+    write_params(folder / "params.yaml", small_class_params())
     for stage in STAGES:
         lowres(folder, stage)
     return folder
@@ -92,7 +75,7 @@ def test_what_chose_the_weights_is_a_column_that_any_task_has(finished):
 
 def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
-    values = small_params()
+    values = small_class_params()
     values["distill"]["pretrain_fraction"] = 0.5
     write_params(folder / "params.yaml", values)
     lowres(folder, "distill")
@@ -111,7 +94,7 @@ def test_a_pretrained_student_learns_from_labels_first_and_in_as_many_steps(fini
 
 def test_a_learned_downsampler_learns_alone_and_then_in_its_student(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
-    values = small_params()
+    values = small_class_params()
     options = {"layers": 2, "hidden_channels": 8, "bias": False, "final_relu": False, "skip": "bicubic", "channels": 3}
     terms = {"moment": {"weight": 1.0, "deviation_weight": 0.1}, "bicubic": {"weight": 1.0}}
     train = copy.deepcopy(values["teacher"]["train"]) | {"steps": 4, "evaluate_every_steps": None}
@@ -151,7 +134,7 @@ def test_small_crops_are_predicted_by_the_folder_and_by_the_file_for_thumbnails_
 
 
 def test_a_detection_source_is_no_data_for_a_classifier(tmp_path):
-    values = small_params()
+    values = small_class_params()
     values["data"]["source"] = values["data"]["source"]["signs"]
     values["data"]["min_side_px"] = 32
     write_params(tmp_path / "params.yaml", values)
@@ -165,7 +148,7 @@ def test_a_grey_image_is_read_and_an_empty_class_folder_refused(tmp_path):
             folder = tmp_path / "data" / split / name
             folder.mkdir(parents=True)
             cv2.imwrite(str(folder / "1.png"), np.full((32, 32), grey, np.uint8))
-    values = small_params()
+    values = small_class_params()
     values["data"]["source"] = {"kind": "class_folders", "root": "data"}
     write_params(tmp_path / "params.yaml", values)
     lowres(tmp_path, "prepare")
