@@ -23,11 +23,12 @@ from torch.overrides import TorchFunctionMode
 
 from lowres.config.params import Params, load_params
 from lowres.evaluation.cost import multiply_adds
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
 from lowres.models.detr import DetrDetector
-from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.downsamplers import IdentityDownsampler, build_downsampler
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.input_channels import channels_of
-from lowres.models.optimise import chunk_feed_forward, fold_batch_norm, rewrite_sampling_locations
+from lowres.models.optimise import chunk_feed_forward, rewrite_sampling_locations
 from lowres.models.thumbnail import ThumbnailDetector
 
 ROOT = Path(__file__).parents[1]

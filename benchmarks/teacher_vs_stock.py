@@ -16,8 +16,9 @@ from timing import alternate, describe_machine, print_table, write_json
 from torch import nn
 from transformers import DeformableDetrConfig, DeformableDetrForObjectDetection, ResNetConfig
 
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.fused_attention import install_fused_attention
-from lowres.models.optimise import chunk_feed_forward, fold_batch_norm, rewrite_sampling_locations
+from lowres.models.optimise import chunk_feed_forward, rewrite_sampling_locations
 
 
 def make_teacher() -> nn.Module:

@@ -17,9 +17,9 @@ from torch import nn
 from lowres.engine.distributed import current_ranks, process_group
 from lowres.engine.optimiser import build_optimiser
 from lowres.engine.train import TrainResult
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
 from lowres.models.detr import DetrDetector
-from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.downsamplers import IdentityDownsampler, build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.ops.query_filter import query_filter
 from lowres.records import Batch

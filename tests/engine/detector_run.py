@@ -19,8 +19,8 @@ from lowres.data.pack import pack_split
 from lowres.data.signs import CLASS_NAMES, render_signs
 from lowres.data.transforms import build_transforms
 from lowres.engine.optimiser import build_optimiser
-from lowres.models.build import build_detector, build_downsampler
-from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.build import build_detector
+from lowres.models.downsamplers import IdentityDownsampler, build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import Batch
 from lowres.tasks.detect import detect_batches

@@ -11,7 +11,8 @@ import torch
 from tests.export.mean_colour import write_mean_colour_file
 from tests.models.tiny import FAMILIES
 
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
 METADATA = {

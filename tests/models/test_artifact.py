@@ -4,7 +4,8 @@ from tests.models.tiny import FAMILIES
 
 from lowres.models.artifact import ModelSpec, build_from_spec, load_model, save_model
 from lowres.models.assemble import describe_detector
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
 

@@ -4,9 +4,9 @@ from tests.models.library_models import build as library_model
 from tests.models.tiny import FAMILIES, RT_DETR_V2
 from transformers import AutoModelForObjectDetection
 
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
 from lowres.models.detr import DetrDetector
-from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.downsamplers import IdentityDownsampler, build_downsampler
 from lowres.models.strides import drop_early_strides
 from lowres.models.thumbnail import ThumbnailDetector
 

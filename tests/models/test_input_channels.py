@@ -2,8 +2,9 @@ import pytest
 import torch
 from tests.models.tiny import FAMILIES
 
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
 from lowres.models.classifiers import build_classifier
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.input_channels import channels_of, fitted_state, widen_input
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.models.thumbnail_classifier import ThumbnailClassifier

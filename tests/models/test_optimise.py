@@ -4,52 +4,14 @@ import copy
 
 import pytest
 import torch
-from tests.models.library_models import CONFIGS
-from torch import nn
-from transformers import AutoModelForObjectDetection
+from tests.models.exact_rewriting import FAMILIES, assert_same, build, inputs
 
 from lowres.models import optimise
 from lowres.models.optimise import (
     chunk_feed_forward,
-    fold_batch_norm,
     optimised_for_inference,
     rewrite_sampling_locations,
 )
-
-FAMILIES = ["deformable_detr", "deformable_detr_two_stage", "rt_detr_v2", "d_fine"]
-
-
-def build(name: str) -> nn.Module:
-    """A tiny model whose batch norms have seen data, and whose sampling points lie off the pixel centres.
-
-    In float64, because two-stage models pick their queries by rank and a difference in the last bit may swap two.
-    """
-    torch.manual_seed(0)
-    model = AutoModelForObjectDetection.from_config(CONFIGS[name]()).eval()
-    for module_name, module in model.named_modules():
-        if "BatchNorm2d" in type(module).__name__:
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.3)
-            nn.init.normal_(module.running_mean, std=0.3)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-        if module_name.endswith("sampling_offsets"):
-            nn.init.normal_(module.weight, std=0.3)
-            nn.init.normal_(module.bias, std=1.0)
-    return model.double()
-
-
-def inputs(padded: bool = False) -> dict[str, torch.Tensor]:
-    pixels = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    mask = torch.ones(2, 64, 96, dtype=torch.long)
-    if padded:
-        mask[1, 48:] = 0
-        mask[1, :, 64:] = 0
-    return {"pixel_values": pixels * mask[:, None], "pixel_mask": mask}
-
-
-def assert_same(ours, stock) -> None:
-    torch.testing.assert_close(ours.logits, stock.logits, rtol=1e-7, atol=1e-7)
-    torch.testing.assert_close(ours.pred_boxes, stock.pred_boxes, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("padded", [False, True])
@@ -62,23 +24,6 @@ def test_optimised_copy_gives_the_outputs_of_the_original(name, padded):
         assert_same(optimised(**inputs(padded)), model(**inputs(padded)))
     assert list(model.state_dict()) == keys, "the original is as it was"
     assert not any(parameter.requires_grad for parameter in optimised.parameters())
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_every_batch_norm_after_a_convolution_is_folded(name):
-    model = build(name)
-    stock = copy.deepcopy(model)
-    norms = sum("BatchNorm2d" in type(module).__name__ for module in model.modules())
-    assert norms > 5
-    assert fold_batch_norm(model) == norms
-    assert fold_batch_norm(model) == 0
-    with torch.no_grad():
-        assert_same(model(**inputs()), stock(**inputs()))
-
-
-def test_folding_a_model_in_training_is_refused():
-    with pytest.raises(ValueError, match="training mode"):
-        fold_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)))
 
 
 @pytest.mark.parametrize("padded", [False, True])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from tests.models.tiny_classifier import LEARNED, tiny_classifier, tiny_spec
+from torch import nn
 
 from lowres.models.thumbnail_classifier import ThumbnailReader
 
@@ -34,3 +35,13 @@ def test_making_a_reader_leaves_the_mode_of_the_model():
 )
 def test_thumbnails_made_elsewhere_are_taken_where_interpolation_makes_them(downsampler, takes):
     assert tiny_classifier(tiny_spec(downsampler=downsampler)).takes_thumbnails == takes
+
+
+def test_a_copy_for_inference_classifies_alike_without_batch_norms_and_leaves_the_model_as_it_was():
+    model = tiny_classifier(tiny_spec("resnet18"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fast = model.for_inference()
+    pixels = torch.rand(3, 3, 32, 32)
+    torch.testing.assert_close(fast(pixels).logits, model(pixels).logits, rtol=1e-4, atol=1e-4)
+    assert not [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)

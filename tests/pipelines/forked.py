@@ -48,10 +48,9 @@ def _execute(source: str, arguments: list[str], env_vars: dict[str, str]) -> Non
 
 
 def import_what_steps_import() -> None:
-    """So that no fork has to."""
+    """So that no fork has to; a detector's would still import transformers."""
     for module in pkgutil.iter_modules(lowres.stages.__path__, "lowres.stages."):
         importlib.import_module(module.name)
-    importlib.import_module("transformers.models.rt_detr_v2.modeling_rt_detr_v2")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from tests.tasks.test_distillation import batch, detector
 
-from lowres.models.build import build_downsampler
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.tasks.detect import detect_batches, to_stored_pixels
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from tests.models.tiny import FAMILIES
 
-from lowres.models.build import build_detector, build_downsampler
-from lowres.models.downsamplers import IdentityDownsampler
+from lowres.models.build import build_detector
+from lowres.models.downsamplers import IdentityDownsampler, build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.records import Batch
 from lowres.tasks.distillation import BoxTerm, DistillationTask, FeatureTerm, LogitTerm, MomentTerm

@@ -2,8 +2,7 @@ import pytest
 import torch
 from tests.tasks.test_distillation import batch
 
-from lowres.models.build import build_downsampler
-from lowres.models.downsamplers import FixedDownsampler
+from lowres.models.downsamplers import FixedDownsampler, build_downsampler
 from lowres.records import LabelledImages
 from lowres.tasks.downsampling import DownsamplingTask
 

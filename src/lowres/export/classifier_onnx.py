@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lowres.export.classifier_parity import ClassifierLimits, ClassifierParity, compare_classifiers
 from lowres.export.classifier_runtime import OnnxClassifier
 from lowres.export.onnx_file import add_metadata, check_metadata, named_at_the_end, save, trace
-from lowres.models.optimise import fold_batch_norm
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.thumbnail_classifier import ThumbnailClassifier, ThumbnailReader
 
 log = logging.getLogger(__name__)

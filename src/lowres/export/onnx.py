@@ -24,7 +24,7 @@ from lowres.export.onnx_file import add_metadata, check_metadata, named_at_the_e
 from lowres.export.parity import ParityLimits, ParityReport, compare
 from lowres.export.runtime import OnnxDetector
 from lowres.export.symbolic_sizes import symbolic_sizes
-from lowres.models.optimise import fold_batch_norm
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.ops.detections import top_detections
 from lowres.records import ImageDetections

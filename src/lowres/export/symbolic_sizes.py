@@ -10,18 +10,21 @@ import builtins
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
-from lowres.models.fused_attention import fused_attention_disabled
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @contextmanager
-def symbolic_sizes(hf: PreTrainedModel) -> Iterator[None]:
+def symbolic_sizes(hf: "PreTrainedModel") -> Iterator[None]:
     """Within it `hf` can be traced with symbolic sizes: stock deformable attention, no size made a number."""
+    from lowres.models.fused_attention import fused_attention_disabled
+
     module = sys.modules[type(hf).__module__]
     replaced = {
         "len": _len,  # rt_detr_v2, d_fine: `batch_size = len(source_flatten)`

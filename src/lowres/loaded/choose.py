@@ -14,7 +14,6 @@ from lowres.loaded.classifier import OnnxFileClassifier, TorchClassifier
 from lowres.loaded.detector import OnnxFileDetector, TorchDetector
 from lowres.loaded.model import Classifier, Detector
 from lowres.models.artifact import ModelSpec, load_model
-from lowres.stages.cost import as_used
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ _TASKS = {
 def load_folder(folder: Path) -> Detector | Classifier:
     """A trained model, made fast; ValueError for a folder that is none or is damaged."""
     model, spec = load_model(folder)
-    return _TASKS[spec.task].folder(folder, as_used(model), spec)
+    return _TASKS[spec.task].folder(folder, model.for_inference(), spec)
 
 
 def load_file(path: Path) -> Detector | Classifier:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class TorchClassifier:
-    """A model folder, run by PyTorch; `model` is as used (`lowres.stages.cost.as_used`)."""
+    """A model folder, run by PyTorch; `model` is for inference (its `for_inference`)."""
 
     folder: Path
     model: ThumbnailClassifier

@@ -11,7 +11,7 @@ from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_model
 from lowres.models.assemble import ThumbnailModel
-from lowres.stages.cost import as_used, latency_of, memory_of, size_of
+from lowres.stages.cost import latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 
 
@@ -53,4 +53,4 @@ def file_cost(
 
 
 def _load_as_used(folder: Path) -> ThumbnailModel:
-    return as_used(load_model(folder)[0])
+    return load_model(folder)[0].for_inference()

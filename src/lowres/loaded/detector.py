@@ -22,7 +22,7 @@ MAX_DETECTIONS = 100
 
 @dataclass
 class TorchDetector:
-    """A model folder, run by PyTorch; `model` is as used (`lowres.stages.cost.as_used`)."""
+    """A model folder, run by PyTorch; `model` is for inference (its `for_inference`)."""
 
     folder: Path
     model: ThumbnailDetector

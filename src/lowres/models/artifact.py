@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lowres.models.assemble import ThumbnailModel, assemble
-from lowres.models.build import build_downsampler
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
 FORMAT = 2

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import nn
 
-from lowres.models.build import build_detector
 from lowres.models.classifiers import build_classifier
 from lowres.models.detr import DetrDetector
 from lowres.models.thumbnail import ThumbnailDetector
@@ -47,6 +46,8 @@ def hf_config(detector: DetrDetector) -> dict[str, Any]:
 
 
 def _detector(downsampler: nn.Module, network: Mapping[str, Any], class_names: list[str]) -> ThumbnailDetector:
+    from lowres.models.build import build_detector
+
     values = dict(network)
     named_by_us = ("model_type", "id2label", "label2id")
     config = {name: value for name, value in values.pop("config").items() if name not in named_by_us}

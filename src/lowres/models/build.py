@@ -1,4 +1,4 @@
-"""From plain values to modules: the one place that maps names to classes."""
+"""From plain values to a detector of transformers, whose import takes seconds: only where one is built."""
 
 import difflib
 import logging
@@ -22,7 +22,6 @@ from transformers import (
 
 from lowres.models.cpu_attention import install_cpu_attention
 from lowres.models.detr import DetrDetector
-from lowres.models.downsamplers import FixedDownsampler, IdentityDownsampler, LearnedDownsampler
 from lowres.models.fused_attention import install_fused_attention
 from lowres.models.initialise import initialise_for_training
 from lowres.models.input_channels import widen_input
@@ -30,21 +29,6 @@ from lowres.models.paired_loss import install_paired_loss
 from lowres.models.strides import drop_early_strides
 
 log = logging.getLogger(__name__)
-
-DOWNSAMPLERS = ("identity", "bicubic", "bilinear", "area", "learned")
-
-
-def build_downsampler(*, kind: str, ratio: int, **options: Any) -> nn.Module:
-    """A down-sampler by name; `options` are the learned module's own. ValueError for what cannot be built."""
-    if kind == "identity":
-        if ratio != 1:
-            raise ValueError(f"downsampler: kind identity keeps the size, ratio is {ratio}; use ratio 1")
-        return IdentityDownsampler()
-    if kind in ("bicubic", "bilinear", "area"):
-        return FixedDownsampler(kind=kind, ratio=ratio)
-    if kind == "learned":
-        return LearnedDownsampler(ratio=ratio, **options)
-    raise ValueError(f"downsampler.kind: {kind!r} unknown; use one of {', '.join(DOWNSAMPLERS)}")
 
 
 def build_detector(

@@ -6,17 +6,18 @@ frame that box fractions refer to, denoising queries in the outputs, and feature
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.backbone_utils import BackboneMixin
 
 from lowres.models.proposal_loss import proposal_loss
 from lowres.ops.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from lowres.ops.distributed_count import global_count_factor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Box fractions refer to the content of the canvas where the family scales reference points by valid ratios,
 # and to the whole canvas where it ignores the mask.
@@ -42,7 +43,7 @@ class DetrDetector(nn.Module):
 
     def __init__(
         self,
-        hf: PreTrainedModel,
+        hf: "PreTrainedModel",
         *,
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
@@ -65,6 +66,8 @@ class DetrDetector(nn.Module):
     @property
     def backbone(self) -> nn.Module:
         """The image backbone inside the library's model."""
+        from transformers.backbone_utils import BackboneMixin
+
         for module in self.hf.modules():
             if isinstance(module, BackboneMixin):
                 return module

@@ -11,7 +11,7 @@ Fixed kinds are antialiased and exact for integer ratios: the same weights as `t
 antialias=True)`, written as strided convolutions so that they run in ONNX Runtime and on any device.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 FixedKind = Literal["bicubic", "bilinear", "area"]
+DOWNSAMPLERS = ("identity", "bicubic", "bilinear", "area", "learned")
 
 # (kernel, stride) of each convolution, by (ratio, layers). 4x: section 3.3 and Table 4; 2x: section 4.2.
 # The paper gives kernels only for five layers; the strides come as early as possible there, as in the two-layer module.
@@ -163,3 +164,16 @@ def _taps(kind: FixedKind, ratio: int) -> Float[Tensor, " taps"]:
         far = ((distance - 5) * distance + 8) * distance * a - 4 * a
         weight = torch.where(distance < 1, near, torch.where(distance < 2, far, torch.zeros_like(distance)))
     return (weight / weight.sum()).float()
+
+
+def build_downsampler(*, kind: str, ratio: int, **options: Any) -> nn.Module:
+    """A down-sampler by name; `options` are the learned module's own. ValueError for what cannot be built."""
+    if kind == "identity":
+        if ratio != 1:
+            raise ValueError(f"downsampler: kind identity keeps the size, ratio is {ratio}; use ratio 1")
+        return IdentityDownsampler()
+    if kind in ("bicubic", "bilinear", "area"):
+        return FixedDownsampler(kind=kind, ratio=ratio)
+    if kind == "learned":
+        return LearnedDownsampler(ratio=ratio, **options)
+    raise ValueError(f"downsampler.kind: {kind!r} unknown; use one of {', '.join(DOWNSAMPLERS)}")

@@ -7,29 +7,27 @@ differ from stock by rounding only. Measured and left alone: the sine position e
 """
 
 import copy
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 from transformers.models.deformable_detr.modeling_deformable_detr import (
     DeformableDetrMLP,
     DeformableDetrMultiscaleDeformableAttention,
 )
 
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.fused_attention import install_fused_attention
 
 # Tokens of a feed-forward chunk: 2 MB of hidden activations at the usual width of 1024.
 _CHUNK = 512
-_NAMED_PAIRS = (("convolution", "normalization"), ("conv", "norm"))
 
 
 def optimised_for_inference(model: nn.Module) -> nn.Module:
     """A copy of a detector that gives the same outputs sooner: in eval mode, without gradients, for `no_grad` use.
 
-    All of this file, with fused attention and convolution weights in channels-last order. The copy's `state_dict` has
-    other keys where batch norms were folded away: save and export the original.
+    All of this file, with fused attention, batch norms folded, and convolution weights in channels-last order. The
+    copy's `state_dict` has other keys where batch norms were folded away: save and export the original.
     """
     optimised = copy.deepcopy(model).eval().requires_grad_(requires_grad=False)
     install_fused_attention(optimised)
@@ -37,43 +35,6 @@ def optimised_for_inference(model: nn.Module) -> nn.Module:
     rewrite_sampling_locations(optimised)
     chunk_feed_forward(optimised)
     return optimised.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def fold_batch_norm(model: nn.Module) -> int:
-    """Merge batch norms into the convolutions they follow, in place; returns how many. For inference only.
-
-    Folded are neighbours in a Sequential, and what transformers calls `convolution` and `normalization`, or `conv` and
-    `norm`, of one module. Raises ValueError for a model in training mode, whose batch norms are no constants.
-    """
-    if model.training:
-        raise ValueError("model: it is in training mode, where batch norm follows the batch; call .eval() first")
-    folded = 0
-    for module in list(model.modules()):
-        children = list(module._modules)
-        pairs = pairwise(children) if isinstance(module, nn.Sequential) else _NAMED_PAIRS
-        for conv_name, norm_name in pairs:
-            conv: Any = getattr(module, conv_name, None)
-            norm: Any = getattr(module, norm_name, None)
-            if not isinstance(conv, nn.Conv2d) or not _is_batch_norm(norm):
-                continue
-            weight, bias = fuse_conv_bn_weights(
-                conv.weight,
-                conv.bias,
-                norm.running_mean,
-                norm.running_var,
-                getattr(norm, "eps", 1e-5),  # transformers' frozen batch norms have it as a constant in their code
-                norm.weight,
-                norm.bias,
-            )
-            conv.weight = nn.Parameter(weight.detach(), requires_grad=conv.weight.requires_grad)
-            conv.bias = nn.Parameter(bias.detach(), requires_grad=conv.weight.requires_grad)
-            setattr(module, norm_name, nn.Identity())
-            folded += 1
-    return folded
-
-
-def _is_batch_norm(module: object) -> bool:
-    return isinstance(module, nn.BatchNorm2d) or type(module).__name__.endswith("FrozenBatchNorm2d")
 
 
 def rewrite_sampling_locations(model: nn.Module) -> int:

@@ -6,13 +6,15 @@ loss, so that the heads that choose the queries keep their random weights.
 """
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
-def proposal_loss(hf: PreTrainedModel, out: Any, targets: list[dict[str, Tensor]]) -> Tensor | None:
+def proposal_loss(hf: "PreTrainedModel", out: Any, targets: list[dict[str, Tensor]]) -> Tensor | None:
     """The detection loss of the encoder's proposals, every object being of class 0; None where there are none.
 
     `targets` as the library takes them: boxes cxcywh in fractions, class labels.

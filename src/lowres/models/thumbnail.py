@@ -45,6 +45,14 @@ class ThumbnailDetector(nn.Module):
         """
         return thumbnails(self.downsampler, pixels), shrink_mask(mask, self.ratio)
 
+    def for_inference(self) -> "ThumbnailDetector":
+        """A copy that detects the same sooner (`optimise.py`): to run, not to save."""
+        from lowres.models.optimise import optimised_for_inference
+
+        fast = optimised_for_inference(self)
+        assert isinstance(fast, ThumbnailDetector)
+        return fast
+
     def forward(
         self,
         pixels: Float[Tensor, "b 3 h w"],

@@ -5,14 +5,17 @@ the identity down-sampler and `restore="none"` it is the full-resolution classif
 follows the down-sampler, for images that are thumbnails already.
 """
 
+import copy
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowres.models.classifiers import Classifier, ClassifierOutput
 from lowres.models.downsamplers import FixedDownsampler, thumbnails
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.input_channels import channels_of
 
 Restore = Literal["none", "bilinear", "bicubic"]
@@ -48,6 +51,12 @@ class ThumbnailClassifier(nn.Module):
     def takes_thumbnails(self) -> bool:
         """Whether an image of the thumbnail's size can stand for a thumbnail: the down-sampler only interpolates."""
         return isinstance(self.downsampler, FixedDownsampler) and self.ratio > 1
+
+    def for_inference(self) -> "ThumbnailClassifier":
+        """A copy that classifies the same sooner, its batch norms folded: to run, not to save."""
+        fast = copy.deepcopy(self).eval().requires_grad_(requires_grad=False)
+        fold_batch_norm(fast)
+        return fast.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, pixels: Float[Tensor, "b 3 h w"]) -> ClassifierOutput:
         """Classify by the thumbnail of pixels in [0, 1]; sides are multiples of the ratio."""

@@ -15,7 +15,7 @@ from lowres.config.params import Params
 from lowres.config.training import Training
 from lowres.engine.batch import TrainingBatch
 from lowres.models.artifact import ModelSpec, load_spec
-from lowres.models.build import build_downsampler
+from lowres.models.downsamplers import build_downsampler
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.training import training_optimiser, training_schedule
 from lowres.tasks.downsampling import DownsamplingTask

@@ -10,15 +10,7 @@ from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.latency import end_to_end_cost
 from lowres.evaluation.memory import peak_memory_bytes
 from lowres.models.assemble import ThumbnailModel
-from lowres.models.optimise import optimised_for_inference
 from lowres.stages.measuring.kit import MeasuringKit
-
-
-def as_used(model: ThumbnailModel) -> ThumbnailModel:
-    """A copy that predicts the same sooner: what users run, and what is timed."""
-    fast = optimised_for_inference(model)
-    assert isinstance(fast, type(model))
-    return fast
 
 
 def size_of(kit: MeasuringKit, model: ThumbnailModel, *, encoded: bytes, sizing: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +29,7 @@ def latency_of(
     kit: MeasuringKit, model: ThumbnailModel, *, encoded: Sequence[bytes], sizing: dict[str, Any], repeats: int
 ) -> dict[str, Any]:
     """Latency of each step at batch 1, made fast as for predicting, and with how many threads."""
-    model = as_used(model)
+    model = model.for_inference()
     latency = end_to_end_cost(
         encoded,
         decode=kit.decode,

@@ -15,8 +15,7 @@ from lowres.config.training import Training
 from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_weights, save_weights
-from lowres.models.build import build_downsampler
-from lowres.models.downsamplers import FixedDownsampler
+from lowres.models.downsamplers import FixedDownsampler, build_downsampler
 from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.kits.kit import Kit

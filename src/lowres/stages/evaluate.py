@@ -14,7 +14,7 @@ from lowres.evaluation.machine import machine_facts
 from lowres.models.artifact import load_model
 from lowres.models.assemble import ThumbnailModel
 from lowres.stages.classes import require_fit
-from lowres.stages.cost import as_used, latency_of, memory_of, size_of
+from lowres.stages.cost import latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.measuring.kit import MeasuringKit
 from lowres.stages.outputs import whole_folder, write_json
@@ -115,7 +115,8 @@ def _costs(
 
 def _load_row(kit: MeasuringKit, folder: Path, behind: Path | None) -> ThumbnailModel:
     model, _ = load_model(folder)
-    return as_used(model if behind is None else kit.fed_thumbnails(model, student=load_model(behind)[0]))
+    fed = model if behind is None else kit.fed_thumbnails(model, student=load_model(behind)[0])
+    return fed.for_inference()
 
 
 def _summary(kit: MeasuringKit, details: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
 from lowres.models.artifact import load_model, save_model, sha256_of
 from lowres.models.assemble import ThumbnailModel
+from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.input_channels import fitted_state
-from lowres.models.optimise import fold_batch_norm
 from lowres.stages.batches import choose_device
 from lowres.stages.classes import require_fit
 from lowres.stages.downsampler import load_downsampler

@@ -1,6 +1,7 @@
 """What the three training stages share: from a section of params.yaml to a call of the loop."""
 
 import csv
+import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import nn
 
 from lowres.config.data import Input
@@ -59,7 +59,8 @@ def train_task(
     if total_steps < 1:
         raise ValueError(f"{label}: no step is left of {all_steps} between {part[0]:g} and {part[1]:g} of them")
     steps_per_epoch = max(1, source.num_images // settings.batch_size)
-    key = fingerprint(identity, part, data_identity(data), code_identity(), torch.__version__, transformers.__version__)
+    libraries = torch.__version__, importlib.metadata.version("transformers")
+    key = fingerprint(identity, part, data_identity(data), code_identity(), *libraries)
     folder = RUNS / f"{label}-{key}"
     with mirror_of(folder.name) as mirror:
         return train(

@@ -12,7 +12,8 @@ from lowres.data.truth import class_names, load_truth
 from lowres.evaluation.ap_resampling import HEADLINE
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.saved import read_detections, read_truth
-from lowres.models.build import build_detector, build_downsampler
+from lowres.models.build import build_detector
+from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 from lowres.stages import prepare
 from lowres.stages.measuring.detector_split import measure_detectors

@@ -19,7 +19,6 @@ from lowres.engine.signals import stop_requested
 from lowres.evaluation.coco import evaluate_detections
 from lowres.models.artifact import ModelSpec
 from lowres.models.assemble import ThumbnailModel, assemble, describe_detector
-from lowres.models.build import build_detector
 from lowres.models.downsamplers import IdentityDownsampler
 from lowres.models.input_channels import channels_of
 from lowres.models.thumbnail import ThumbnailDetector
@@ -179,6 +178,8 @@ def training_transforms(settings: Train, sizing: Input) -> Transform:
 def _build(
     model: Model, downsampler: nn.Module, class_names: list[str], *, stride_shift: int
 ) -> tuple[ThumbnailDetector, dict[str, Any]]:
+    from lowres.models.build import build_detector
+
     channels = channels_of(downsampler)
     detector = build_detector(
         **model.model_dump(), class_names=class_names, stride_shift=stride_shift, input_channels=channels
