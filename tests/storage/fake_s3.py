@@ -91,6 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format, *arguments) -> None:
         pass
 
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come: a client waits a second for it before it sends it all the same."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         if self.fault_kind == "reset after":
             return self.reset()
