@@ -13,7 +13,60 @@ def test_an_address_is_bucket_and_prefix():
     "address", ["", "bucket", "http://bucket/a", "s3://", "s3:///a", "s3://b", "s3://bucket/a//b", "s3://bucket/../a"]
 )
 def test_anything_else_is_refused_with_the_form(address):
-    with pytest.raises(ValueError, match="write s3://BUCKET/PREFIX"):
+    with pytest.raises(ValueError, match=r"write s3://BUCKET/PREFIX"):
+        split_address(address)
+
+
+USER, QUERY = "AKIAEXAMPLE:wJalrEXAMPLE", "X-Amz-Security-Token=FwoGEXAMPLE&X-Amz-Signature=0123EXAMPLE"
+SCHEMES = ["", "s3:", "s3:/", "s3://", "s3:///", "S3://", "s3n://", "https://", "//", "http:/", " s3://", "EXAMPLE://"]
+RESTS = [
+    f"{USER}@bucket",
+    f"{USER}@bucket/x",
+    f"{USER}@/x",
+    f"{USER}/x",
+    USER,
+    f"{USER.replace(':', '%3A')}%40bucket/x",
+    f"{USER}\uff20bucket/x",
+    f"user@host:EXAMPLE/{USER}@bucket",
+    f"bucket?{QUERY}",
+    f"b.s3.amazonaws.com/x?{QUERY}",
+    f"bucket/x?{QUERY}",
+    f"bucket//x?{QUERY}",
+    f"b?{QUERY}",
+    f"bucket/../x?{QUERY}",
+    f"bucket/../x&{QUERY}",
+    f"bucket/../#{QUERY}",
+    f"bucket/../{USER}@x",
+    f"bucket/x\n?{QUERY}",
+]
+
+
+@pytest.mark.parametrize("rest", RESTS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_malformed_address_has_its_userinfo_or_query_repeated(scheme, rest):
+    with pytest.raises(ValueError, match=r"write s3://|AWS_") as raised:
+        split_address(scheme + rest)
+    assert "EXAMPLE" not in str(raised.value).upper()
+
+
+@pytest.mark.parametrize("rest", [rest for rest in RESTS if "/x&" not in rest and "%40" not in rest])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_malformed_endpoint_has_its_userinfo_or_query_repeated(scheme, rest):
+    with pytest.raises(ValueError, match=r"write http://|is not http://|AWS_") as raised:
+        check_endpoint(scheme + rest)
+    assert "EXAMPLE" not in str(raised.value).upper()
+
+
+@pytest.mark.parametrize("rest", RESTS)
+def test_a_push_does_not_repeat_them_either(rest, folder):
+    with pytest.raises(ValueError, match=r"address") as raised:
+        push_folder(folder, f"s3://{rest}", endpoint_url="http://127.0.0.1:9", attempts=1, backoff_s=0.001)
+    assert "EXAMPLE" not in str(raised.value)
+
+
+@pytest.mark.parametrize("address", ["bucket/sets", "http://bucket/a", "s3:/bucket/sets"])
+def test_a_wrong_address_without_secrets_is_repeated(address):
+    with pytest.raises(ValueError, match=f"^'{address}' is no S3 address"):
         split_address(address)
 
 
@@ -51,7 +104,7 @@ def test_a_bucket_name_that_cannot_be_is_refused_with_the_rule(bucket):
 def test_an_endpoint_with_a_query_is_refused_and_the_query_not_repeated(url, by_variable, folder, monkeypatch):
     if by_variable:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    with pytest.raises(ValueError, match="has a query or fragment after its host host; write http") as raised:
+    with pytest.raises(ValueError, match="has a query or fragment after its host 'host'; write http") as raised:
         push_folder(folder, "s3://bucket/set", endpoint_url=None if by_variable else url, attempts=1)
     assert "EXAMPLE" not in str(raised.value)
 
