@@ -33,6 +33,9 @@ class FakeS3:
         self.refuse_message = "refused"
         self.refused_at: list[float] = []
         self.chunk_delay_s = 0.0  # between 64 KiB of an answer
+        self.part_delay_s = 0.0  # from when a part has arrived until it is kept
+        self.refused_part = 0  # a number, for good
+        self.orphans: list[int] = []  # parts that were kept after their upload was given up, as S3 may do
         self.page_size = 1000
         self.crc32s: dict[str, tuple[str, int]] | None = None  # "bucket/key" -> base64, parts or 0; None keeps none
         self.tells_parts_in = "crc32"  # as S3 does, or "etag"
@@ -159,7 +162,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.s3.objects[self.name] = (body, self.headers.get("x-amz-meta-sha256", ""))
             self.s3.keep_crc32(self.name, [body])
         elif self.query["uploadId"] in self.s3.uploads:
-            self.s3.uploads[self.query["uploadId"]][2][int(self.query["partNumber"])] = body
+            number = int(self.query["partNumber"])
+            if number == self.s3.refused_part:
+                return self.error(403, "AccessDenied")
+            time.sleep(self.s3.part_delay_s)
+            if self.query["uploadId"] not in self.s3.uploads:
+                self.s3.orphans.append(number)
+            else:
+                self.s3.uploads[self.query["uploadId"]][2][number] = body
         else:
             return self.error(404, "NoSuchUpload")
         return self.answer(200, ETag=tag)

@@ -152,6 +152,17 @@ def test_a_push_that_fails_leaves_no_manifest_and_no_unfinished_upload(s3, folde
     assert not [name for name in s3.objects if "manifest" in name or "large" in name]
 
 
+def test_an_upload_is_given_up_only_when_none_of_its_parts_is_on_its_way_any_more(s3, folder):
+    s3.refused_part, s3.part_delay_s = 1, 0.3
+    with pytest.raises(ValueError, match=r"write part 1 of .*large\.tar: access denied"):
+        push(s3, folder, threads=3)
+    given_up = next(i for i, (method, name, _) in enumerate(s3.requests) if method == "DELETE" and name.endswith(LARGE))
+    assert not [name for method, name, _ in s3.requests[given_up:] if method == "PUT"]
+    time.sleep(0.4)  # a part that was on its way would be kept by now
+    assert s3.orphans == []
+    assert s3.uploads == {}
+
+
 class _LosesAnUpload(dict):
     """Uploads that end when their third part is written."""
 

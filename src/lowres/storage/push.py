@@ -69,9 +69,13 @@ def push_folder(
     )
     tally = Tally(sum(sizes.values()), on_progress)
     remote = {} if resend else store.sizes()
-    with ThreadPoolExecutor(threads) as part_pool:
-        push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool)
-        entries = for_each(push.file, sizes, threads=threads, stop=store.retry.stop)
+    part_pool = ThreadPoolExecutor(threads)
+    push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool)
+    try:
+        with part_pool:
+            entries = for_each(push.file, sizes, threads=threads, stop=store.retry.stop)
+    finally:
+        push.abort_unfinished()  # now that no part is on its way: one that arrives later would stay in the bucket
     manifest = encode_manifest(entries)
     store.put(MANIFEST, manifest, sha256=hashlib.sha256(manifest).hexdigest())
     return {
@@ -126,6 +130,7 @@ class _Push:
         self._part_bytes = part_bytes
         self._part_pool = part_pool
         self._there: list[str] = []
+        self._unfinished: dict[str, str] = {}  # uploads by path
 
     @property
     def already_there(self) -> int:
@@ -149,6 +154,11 @@ class _Push:
         else:
             self._in_parts(path, before, sha256)
         return Entry(path=path, bytes=before.st_size, sha256=sha256)
+
+    def abort_unfinished(self) -> None:
+        """Give up the uploads that were not completed, once the transfer has stopped."""
+        for path, upload in self._unfinished.items():
+            self._store.abort(path, upload)
 
     def _compare(self, file: Path, size: int, noted: Noted) -> tuple[str, bool]:
         """The file's sha256, and whether it is what was noted of the object."""
@@ -179,17 +189,14 @@ class _Push:
             self._tally.add(moved=len(data))
             return part
 
-        upload = self._store.begin(path, sha256=sha256)
-        try:
-            futures = [self._part_pool.submit(send, number) for number in range(1, -(-size // part_bytes) + 1)]
-            parts = [future.result() for future in futures]
-            after = file.stat()
-            if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
-                raise _changed(file)
-            self._store.complete(path, upload, parts, sha256=sha256)
-        except BaseException:
-            self._store.abort(path, upload)
-            raise
+        upload = self._unfinished[path] = self._store.begin(path, sha256=sha256)
+        futures = [self._part_pool.submit(send, number) for number in range(1, -(-size // part_bytes) + 1)]
+        parts = [future.result() for future in futures]
+        after = file.stat()
+        if (after.st_size, after.st_mtime_ns) != (size, before.st_mtime_ns):
+            raise _changed(file)
+        self._store.complete(path, upload, parts, sha256=sha256)
+        del self._unfinished[path]
 
 
 def _changed(file: Path) -> ValueError:
