@@ -46,10 +46,15 @@ def download(store: Store, entry: Entry, final: Path, *, tally: Tally) -> None:
             file.flush()
             os.fsync(file.fileno())
         if got == entry.sha256:
-            part.replace(final)
+            try:
+                part.replace(final)
+            except FileNotFoundError:
+                raise ValueError(
+                    f"{final}: its part was removed while it was fetched; pull again when nothing else writes there"
+                ) from None
             _sync_folder(final.parent)
             return
-        part.unlink()
+        part.unlink(missing_ok=True)
         store.retry.note()
     raise ValueError(
         f"{store.name(entry.path)}: damaged, sha256 {got[:12]}... instead of {entry.sha256[:12]}... of the manifest; "

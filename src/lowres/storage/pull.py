@@ -10,7 +10,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +97,21 @@ def pull_folder(
 @contextmanager
 def _only_pull(folder: Path) -> Iterator[None]:
     """Hold a lock on the folder itself, which leaves no file behind and ends with the process."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{folder}: another pull writes to it; wait for it, or choose another folder") from None
+    with ExitStack() as held:
+        if not _lock(folder, held):
+            raise ValueError(f"{folder}: another pull writes to it; wait for it, or choose another folder")
         yield
-    finally:
-        os.close(handle)
+
+
+def _lock(folder: Path, held: ExitStack) -> bool:
+    """Whether no other pull writes to the folder; then it is locked until `held` is left."""
+    handle = os.open(folder, os.O_RDONLY)
+    held.callback(os.close, handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _make_folders(folder: Path, entries: list[Entry]) -> None:
@@ -119,6 +125,9 @@ def _make_folders(folder: Path, entries: list[Entry]) -> None:
         if path.exists() and not path.is_dir():
             raise ValueError(f"{path}: is a file where the manifest has a folder; remove it or choose another folder")
         path.mkdir(exist_ok=True)
+        if parent != Path():
+            with _only_pull(path):  # nor does one into a folder below write what this one writes
+                pass
     for entry in entries:
         final = folder / entry.path
         if final.is_dir():
@@ -150,7 +159,15 @@ def _others(folder: Path, entries: list[Entry]) -> int:
         for name in names:
             path = Path(root, name)
             if name.endswith(PART_SUFFIX) and stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+                _remove_left_part(path, folder)
             else:
                 count += path.relative_to(folder).as_posix() not in named
     return count
+
+
+def _remove_left_part(part: Path, folder: Path) -> None:
+    """Remove it unless a pull is at work in a folder below this pull's: then the part may be its."""
+    with ExitStack() as held:
+        below = part.relative_to(folder).parents[:-1]
+        if all(_lock(folder / inner, held) for inner in below):
+            part.unlink(missing_ok=True)
