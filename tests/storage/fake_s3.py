@@ -25,6 +25,8 @@ class FakeS3:
     def __init__(self, *, silence_s: float = 1.5) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}  # "bucket/key" -> content, sha256 from the metadata
         self.uploads: dict[str, tuple[str, str, dict[int, bytes]]] = {}
+        self.upload_modes: dict[str, str] = {}  # the checksum algorithm that an upload was begun with
+        self.lists_uploads = True
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.injected: dict[str, int] = dict.fromkeys(FAULTS, 0)
         self.fault_rate = 0.0
@@ -135,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.name = unquote(parts.path.lstrip("/"))
         self.query = {key: value[0] for key, value in parse_qs(parts.query, keep_blank_values=True).items()}
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client is gone
+            return self.reset()
         self.s3.requests.append((self.command, self.name, dict(self.headers)))
         self.fault_kind = self.s3.fault()
         if self.s3.refuse_with:
@@ -179,6 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
             with self.s3.lock:
                 upload = f"upload-{len(self.s3.uploads)}-{self.s3.random.random()}"
                 self.s3.uploads[upload] = (self.name, self.headers.get("x-amz-meta-sha256", ""), {})
+                self.s3.upload_modes[upload] = self.headers.get("x-amz-checksum-algorithm", "")
             return self.answer(200, f"<R><UploadId>{upload}</UploadId></R>".encode())
         begun = self.s3.uploads.pop(self.query["uploadId"], None)
         if begun is None:
@@ -211,6 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
     def on_get(self, body: bytes) -> None:
         if "list-type" in self.query:
             return self.list()
+        if "uploads" in self.query or "uploadId" in self.query:
+            return self.list_uploads() if self.s3.lists_uploads else self.error(403, "AccessDenied")
         if self.name not in self.s3.objects:
             return self.error(404, "NoSuchKey")
         data, _ = self.s3.objects[self.name]
@@ -221,6 +229,37 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= len(data):
             return self.error(416, "InvalidRange")
         return self.answer(206, data[start:], Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
+
+    def list_uploads(self) -> None:
+        if "uploadId" in self.query:
+            return self.list_parts()
+        bucket = self.name.strip("/")
+        start = f"{bucket}/{self.query.get('prefix', '')}"
+        rows = ""
+        for index, (upload, (name, _, _)) in enumerate(self.s3.uploads.items()):
+            if name.startswith(start):
+                key = escape(name.removeprefix(bucket + "/"))
+                begun = f"<Initiated>2026-01-01T00:00:{index:02d}.000Z</Initiated>"
+                rows += f"<Upload><Key>{key}</Key><UploadId>{upload}</UploadId>{begun}</Upload>"
+        return self.answer(200, f"<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>".encode())
+
+    def list_parts(self) -> None:
+        if self.query["uploadId"] not in self.s3.uploads:
+            return self.error(404, "NoSuchUpload")
+        parts = self.s3.uploads[self.query["uploadId"]][2]
+        keeps_crc32 = self.s3.crc32s is not None and self.s3.upload_modes[self.query["uploadId"]] == "CRC32"
+        numbers = [number for number in sorted(parts) if number > int(self.query.get("part-number-marker", 0))]
+        page, rows = numbers[: self.s3.page_size], ""
+        for number in page:
+            tag = hashlib.md5(parts[number]).hexdigest()
+            crc = base64.b64encode(binascii.crc32(parts[number]).to_bytes(4, "big")).decode()
+            crc = f"<ChecksumCRC32>{crc}</ChecksumCRC32>" if keeps_crc32 else ""
+            size = f"<Size>{len(parts[number])}</Size>"
+            rows += f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{tag}&quot;</ETag>{size}{crc}</Part>"
+        more = len(page) < len(numbers)
+        after = f"<NextPartNumberMarker>{page[-1]}</NextPartNumberMarker>" if more else ""
+        truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        return self.answer(200, f"<ListPartsResult>{truncated}{after}{rows}</ListPartsResult>".encode())
 
     def list(self) -> None:
         bucket = self.name.strip("/")

@@ -7,7 +7,9 @@ CRC32s, which other parts of the same content do not share.
 import base64
 import hashlib
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 _CHUNK = 1024 * 1024
 
@@ -34,6 +36,18 @@ def sha256_and_crc32(file: Path, *, part_bytes: int | None) -> tuple[str, str]:
         return digest.hexdigest(), _base64(crcs[0])
     parts = crcs if in_part else crcs[:-1]
     return digest.hexdigest(), _base64(zlib.crc32(b"".join(crc.to_bytes(4, "big") for crc in parts)))
+
+
+def is_part(data: bytes, part: Mapping[str, Any]) -> bool:
+    """Whether a part that the service lists has this content: by the CRC32 that it keeps, or by an ETag that is an MD5.
+
+    An ETag that is none, as in a bucket with KMS keys, matches nothing.
+    """
+    if part["Size"] != len(data):
+        return False
+    if part.get("ChecksumCRC32"):
+        return part["ChecksumCRC32"] == _base64(zlib.crc32(data))
+    return part["ETag"].strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def _base64(crc: int) -> str:

@@ -59,6 +59,11 @@ def is_missing(error: BaseException) -> bool:
     return error_code(error) in _MISSING
 
 
+def is_not_offered(error: BaseException) -> bool:
+    """Whether the service says that these credentials may not do this, or that it cannot."""
+    return error_code(error) in _DENIED | {"NotImplemented", "MethodNotAllowed", "501", "405"}
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later."""
     if isinstance(error, ClientError):

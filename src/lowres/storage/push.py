@@ -1,8 +1,9 @@
 """Push a folder to a bucket: its files under their own names, then the manifest that makes them a whole.
 
 What the bucket has already is not sent again, so a push that was killed goes on where it was: an object with the right
-size, the right sha256 in its metadata and, where the service keeps one, the right CRC32. With a service that keeps none
-a damaged object looks sound; `resend` sends all. The manifest comes last: `pull` sees the old one or the new one, never
+size, the right sha256 in its metadata and, where the service keeps one, the right CRC32; and of an unfinished upload
+the parts, where the service's own checksum or MD5 of each is the file's. With a service that keeps no CRC32 a damaged
+object looks sound; `resend` sends all. The manifest comes last: `pull` sees the old one or the new one, never
 a promise of what is not there.
 """
 
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lowres.storage.content import sha256_and_crc32, sha256_of
+from lowres.storage.content import is_part, sha256_and_crc32, sha256_of
 from lowres.storage.manifest import Entry, encode_manifest
 from lowres.storage.parallel import for_each
 from lowres.storage.paths import MANIFEST, check_paths
@@ -25,6 +26,7 @@ from lowres.storage.tally import OnProgress, Tally
 
 PART_BYTES = 16 * 1024 * 1024
 MAX_PARTS = 10_000
+MAX_UPLOADS_LOOKED_AT = 4
 
 
 def push_folder(
@@ -70,7 +72,7 @@ def push_folder(
     tally = Tally(sum(sizes.values()), on_progress)
     remote = {} if resend else store.sizes()
     part_pool = ThreadPoolExecutor(threads)
-    push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool)
+    push = _Push(folder, store, tally, remote=remote, part_bytes=part_bytes, part_pool=part_pool, go_on=not resend)
     try:
         with part_pool:
             entries = for_each(push.file, sizes, threads=threads, stop=store.retry.stop)
@@ -122,6 +124,7 @@ class _Push:
         remote: dict[str, int],
         part_bytes: int,
         part_pool: ThreadPoolExecutor,
+        go_on: bool,
     ) -> None:
         self._folder = folder
         self._store = store
@@ -129,6 +132,7 @@ class _Push:
         self._remote = remote
         self._part_bytes = part_bytes
         self._part_pool = part_pool
+        self._go_on = go_on
         self._there: list[str] = []
         self._unfinished: dict[str, str] = {}  # uploads by path
 
@@ -173,23 +177,48 @@ class _Push:
         return max(self._part_bytes, -(-size // MAX_PARTS))
 
     def _in_parts(self, path: str, before: os.stat_result, sha256: str) -> None:
-        file = self._folder / path
-        size = before.st_size
+        upload, there = self._left(path, before.st_size)
+        if there:
+            self._send_parts(path, before, upload, there, sha256=sha256)
+            if self._store.noted(path).sha256 == sha256:
+                return
+            # The upload was begun for other content with the same first parts, and that one's sha256 stays noted.
+        self._send_parts(path, before, self._store.begin(path, sha256=sha256), {}, sha256=sha256)
+
+    def _left(self, path: str, size: int) -> tuple[str, dict[int, dict[str, Any]]]:
+        """An upload that an earlier push did not end, and its parts by number; all of them are the file's."""
+        for upload in self._store.unfinished(path)[:MAX_UPLOADS_LOOKED_AT] if self._go_on else []:
+            there = {part["PartNumber"]: part for part in self._store.parts(path, upload)}
+            if there and all(is_part(self._part(path, number, size), part) for number, part in there.items()):
+                return upload, there
+        return "", {}
+
+    def _part(self, path: str, number: int, size: int) -> bytes:
+        """Part `number`, from 1, of a file of this size; empty beyond its end."""
         part_bytes = self._part_bytes_of(size)
+        with (self._folder / path).open("rb") as opened:
+            opened.seek((number - 1) * part_bytes)
+            return opened.read(part_bytes)
+
+    def _send_parts(
+        self, path: str, before: os.stat_result, upload: str, there: dict[int, dict[str, Any]], *, sha256: str
+    ) -> None:
+        """Send the parts that are not there, and put all of them together."""
+        file, size = self._folder / path, before.st_size
+        part_bytes = self._part_bytes_of(size)
+        self._unfinished[path] = upload
+        self._tally.add(there=sum(part["Size"] for part in there.values()))
 
         def send(number: int) -> dict[str, Any]:
-            if self._store.retry.stop.is_set():
-                return {}
-            with file.open("rb") as opened:
-                opened.seek((number - 1) * part_bytes)
-                data = opened.read(part_bytes)
+            if number in there or self._store.retry.stop.is_set():
+                return there.get(number, {})
+            data = self._part(path, number, size)
             if len(data) != min(part_bytes, size - (number - 1) * part_bytes):
                 raise _changed(file)
             part = self._store.put_part(path, upload, number, data)
             self._tally.add(moved=len(data))
             return part
 
-        upload = self._unfinished[path] = self._store.begin(path, sha256=sha256)
         futures = [self._part_pool.submit(send, number) for number in range(1, -(-size // part_bytes) + 1)]
         parts = [future.result() for future in futures]
         after = file.stat()

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lowres.storage.address import check_endpoint, split_address
-from lowres.storage.errors import REMOTE_ERRORS, error_code, is_missing
+from lowres.storage.errors import REMOTE_ERRORS, error_code, is_missing, is_not_offered
 from lowres.storage.retry import Retry
 
 Checksums = Literal["when_supported", "when_required"]
@@ -165,23 +165,66 @@ class Store:
         )
         return begun["UploadId"]
 
+    def unfinished(self, path: str) -> list[str]:
+        """Uploads of an object that were begun and have not ended, the latest first.
+
+        Empty where the service or the credentials do not allow to ask.
+        """
+        place = self._object(path)
+
+        def ask() -> list[dict[str, Any]]:
+            try:
+                answer = self._client.list_multipart_uploads(Bucket=place["Bucket"], Prefix=place["Key"])
+            except ClientError as error:
+                if is_not_offered(error):
+                    return []
+                raise
+            return [found for found in answer.get("Uploads", []) if found["Key"] == place["Key"]]
+
+        found = self._run(ask, path=path, doing="list unfinished uploads of")
+        return [upload["UploadId"] for upload in sorted(found, key=lambda found: found["Initiated"], reverse=True)]
+
+    def parts(self, path: str, upload: str) -> list[dict[str, Any]]:
+        """PartNumber, Size, ETag and, in that checksum mode, ChecksumCRC32 of each part of an unfinished upload.
+
+        Empty where it has ended meanwhile or is in another checksum mode, which parts of ours could not join, and where
+        the credentials do not allow to ask.
+        """
+        parts: list[dict[str, Any]] = []
+        more: dict[str, int] = {}
+        while True:
+
+            def ask(more: dict[str, int] = more) -> dict[str, Any]:
+                try:
+                    return self._client.list_parts(**self._object(path), UploadId=upload, **more)
+                except ClientError as error:
+                    if is_not_offered(error) or error_code(error) == "NoSuchUpload":
+                        return {}
+                    raise
+
+            page = self._run(ask, path=path, doing="list the parts of")
+            parts += page.get("Parts", [])
+            if not page.get("IsTruncated"):
+                return parts if all(("ChecksumCRC32" in part) == self._crc for part in parts) else []
+            more = {"PartNumberMarker": page["NextPartNumberMarker"]}
+
     def put_part(self, path: str, upload: str, number: int, data: bytes) -> dict[str, Any]:
-        """Write part `number`, from 1; returns what `complete` needs of it."""
+        """Write part `number`, from 1; returns what `complete` needs of it, among other things."""
         place = {**self._object(path), "UploadId": upload, "PartNumber": number}
         extra = self._integrity(data)
         done = self._run(
             lambda: self._client.upload_part(**place, Body=data, **extra), path=path, doing=f"write part {number} of"
         )
-        checksum = {key: done[key] for key in ("ChecksumCRC32",) if key in done}
-        return {"PartNumber": number, "ETag": done["ETag"], **checksum}
+        return {"PartNumber": number, **done}
 
     def complete(self, path: str, upload: str, parts: list[dict[str, Any]], *, sha256: str) -> None:
-        """Put the parts together under the object's name."""
+        """Put the parts, as `put_part` or `parts` gave them, together under the object's name."""
+        named = [{key: part[key] for key in ("PartNumber", "ETag", "ChecksumCRC32") if key in part} for part in parts]
 
         def complete() -> None:
             try:
                 self._client.complete_multipart_upload(
-                    **self._object(path), UploadId=upload, MultipartUpload={"Parts": parts}
+                    **self._object(path), UploadId=upload, MultipartUpload={"Parts": named}
                 )
             except ClientError as error:
                 # The upload ends when it succeeds: after a lost answer, the next try finds it gone.
