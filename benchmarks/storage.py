@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import numpy as np
@@ -49,6 +50,12 @@ def timed(work: Any) -> dict[str, float]:
     return row | {"retries": report["retries"]}
 
 
+def server_named_in(answer: dict[str, Any], endpoint_url: str) -> str:
+    """What a server calls itself, and its host; moto_server is 'Werkzeug/3.1.8 Python/3.11.7 at 127.0.0.1'."""
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    return f"{headers.get('server', 'unnamed')} at {urlsplit(endpoint_url).hostname}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bucket", default="bench")
@@ -57,12 +64,16 @@ def main() -> None:
     parser.add_argument("--shard-mb", type=float, default=64.0)
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--server", default="", help="What answers, for the record: 'moto_server 5.2.5, localhost'.")
+    parser.add_argument(
+        "--server", default="", help="What answers, for the record; without it, what it says of itself."
+    )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
 
     client = boto3.client("s3")
-    if options.bucket not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+    answer = client.list_buckets()
+    options.server = options.server or server_named_in(answer, client.meta.endpoint_url)
+    if options.bucket not in [bucket["Name"] for bucket in answer["Buckets"]]:
         client.create_bucket(Bucket=options.bucket)
     machine = describe_machine(options.threads)
     rows: dict[str, dict[str, list[dict[str, float]]]] = {}

@@ -12,6 +12,8 @@ from tests.storage.conftest import contents
 from tests.storage.moto_process import COMMAND, moto_server
 
 from lowres.storage.dvc_remote import fetch_folder, open_remote
+from lowres.storage.pull import pull_folder
+from lowres.storage.push import push_folder
 
 pytest.importorskip("dvc_s3", reason="DVC is not installed (pip install -e '.[dvc]')")
 if COMMAND is None:
@@ -25,23 +27,53 @@ def dvc(root, *arguments):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_folder_pushed_by_dvc_is_pulled_by_dvc_and_fetched_by_its_md5(folder, tmp_path):
+@pytest.fixture
+def url():
+    """moto's S3 with a bucket of the name `bucket`."""
+    with moto_server() as url:
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="bucket")
+        yield url
+
+
+@pytest.fixture
+def clone(url, folder, tmp_path):
+    """A folder that DVC keeps, `data` in it, and its remote below `dvc` of the bucket."""
     root = tmp_path / "clone"
     root.mkdir()
     shutil.copytree(folder, root / "data")
-    with moto_server() as url:
-        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="bucket")
-        dvc(root, "init", "--no-scm", "-q")
-        (root / ".dvc/config").write_text(
-            "[core]\n    remote = store\n    no_scm = True\n    analytics = False\n"
-            f"['remote \"store\"']\n    url = s3://bucket/dvc\n    endpointurl = {url}\n"
-        )
-        dvc(root, "add", "data")
-        dvc(root, "push")
-        shutil.rmtree(root / "data")
-        shutil.rmtree(root / ".dvc/cache")
-        dvc(root, "pull")
-        md5 = YAML(typ="safe").load(root / "data.dvc")["outs"][0]["md5"]
-        fetch_folder(open_remote("s3://bucket/dvc", endpoint_url=url), md5, tmp_path / "copy")
-    assert contents(root / "data") == contents(folder)
+    dvc(root, "init", "--no-scm", "-q")
+    (root / ".dvc/config").write_text(
+        "[core]\n    remote = store\n    no_scm = True\n    analytics = False\n"
+        f"['remote \"store\"']\n    url = s3://bucket/dvc\n    endpointurl = {url}\n"
+    )
+    dvc(root, "add", "data")
+    return root
+
+
+def forget(clone):
+    shutil.rmtree(clone / "data")
+    shutil.rmtree(clone / ".dvc/cache")
+
+
+def test_a_folder_pushed_by_dvc_is_pulled_by_dvc_and_fetched_by_its_md5(url, clone, folder, tmp_path):
+    dvc(clone, "push")
+    forget(clone)
+    dvc(clone, "pull")
+    md5 = YAML(typ="safe").load(clone / "data.dvc")["outs"][0]["md5"]
+    fetch_folder(open_remote("s3://bucket/dvc", endpoint_url=url), md5, tmp_path / "copy")
+    assert contents(clone / "data") == contents(folder)
+    assert contents(tmp_path / "copy") == contents(folder)
+
+
+def test_lowres_and_dvc_share_a_bucket_below_prefixes_of_their_own(url, clone, folder, tmp_path):
+    push_folder(folder, "s3://bucket/signs", endpoint_url=url)
+    dvc(clone, "push")
+    assert push_folder(folder, "s3://bucket/signs", endpoint_url=url)["sent"] == 0
+    keys = [item["Key"] for item in boto3.client("s3", endpoint_url=url).list_objects_v2(Bucket="bucket")["Contents"]]
+    assert {key.split("/")[0] for key in keys} == {"signs", "dvc"}
+
+    forget(clone)
+    dvc(clone, "pull")
+    assert pull_folder("s3://bucket/signs", tmp_path / "copy", endpoint_url=url)["not_in_manifest"] == 0
+    assert contents(clone / "data") == contents(folder)
     assert contents(tmp_path / "copy") == contents(folder)
