@@ -50,12 +50,27 @@ def test_truth_keeps_widths_and_heights_as_stated(tmp_path):
     assert image.area_px.tolist() == [40.1 * 30.7]
 
 
+def test_crowds_are_told_by_0_and_1_also_as_true_and_false_and_none_is_no_crowd(tmp_path):
+    values = [0, 1, False, True, 1.0, None]
+    boxes = [BOX | {"id": number, "iscrowd": value} for number, value in enumerate(values)]
+    (image,) = truth_of(instances(tmp_path, annotations=boxes))
+    assert image.iscrowd.tolist() == [False, True, False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"bbox": [1, 2, 0, 20]}, r"instances\.json: annotations\[1\]\.bbox is \[1, 2, 0, 20\]; it must be"),
         ({"bbox": [1, 2, -3, 20]}, r"annotations\[1\]\.bbox is \[1, 2, -3, 20\]"),
         ({"bbox": [1, 2, 3]}, r"annotations\[1\]\.bbox is \[1, 2, 3\]"),
+        (
+            {"iscrowd": 2},
+            r"instances\.json: annotations\[1\]\.iscrowd is 2; it must be 1 for a crowd and 0 for a single",
+        ),
+        ({"iscrowd": -1}, r"annotations\[1\]\.iscrowd is -1"),
+        ({"iscrowd": 0.5}, r"annotations\[1\]\.iscrowd is 0\.5"),
+        ({"iscrowd": "0"}, r"annotations\[1\]\.iscrowd is '0'"),
+        ({"iscrowd": []}, r"annotations\[1\]\.iscrowd is \[\]"),
         ({"area": -4}, r"instances\.json: annotations\[1\]\.area is -4; it must be 0 px\^2 or more"),
     ],
 )

@@ -32,6 +32,15 @@ def test_all_metrics_are_the_same_and_name_their_engine(hotcoco, random_scene):
     assert replace(fast, engine=reference.engine) == reference
 
 
+@pytest.mark.parametrize("first", [2**53, 2**63 - 3])
+def test_images_whose_ids_no_float_tells_apart_keep_their_detections(hotcoco, truth_of, found_of, first):
+    boxes = {first + 1: (10, 10, 30, 30), first + 2: (50, 50, 90, 90)}
+    truth = [truth_of(image_id, (0, *box)) for image_id, box in boxes.items()]
+    found = [found_of(image_id, (0, 0.5, *box)) for image_id, box in boxes.items()]
+    metrics = evaluate_detections(truth, found, class_names=NAMES, engine="hotcoco")
+    assert metrics.ap == pytest.approx(1.0, abs=1e-12)
+
+
 @pytest.mark.parametrize("detections", [0, 1])
 def test_nothing_found_is_ap_0(hotcoco, truth_of, found_of, detections):
     truth = [truth_of(1, (0, 10, 10, 30, 30))]

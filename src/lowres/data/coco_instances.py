@@ -94,6 +94,14 @@ class CocoInstances:
                 raise ValueError(f"{self.name}: annotations[{position}].id {number} occurs twice; give each its own id")
             seen.add(number)
 
+    def crowds_not_0_or_1(self, image_id: int) -> list[int]:
+        """Positions among these objects of those whose `iscrowd` is stated and neither 0 nor 1.
+
+        pycocotools takes any value that Python calls true for a crowd; `objects` takes 1 alone.
+        """
+        entries = [entry for _, entry in self._objects.get(image_id, [])]
+        return [index for index, entry in enumerate(entries) if entry.get("iscrowd") not in (None, 0, 1)]
+
     def stated(self, image_id: int, index: int, key: str) -> str:
         """How to call a value of an object of this image in a message: file, position, key and value."""
         position, entry = self._objects[image_id][index]
@@ -110,7 +118,8 @@ def truth_of(instances: CocoInstances) -> list[ImageTruth]:
     """Every image, to evaluate against; labels are positions in `categories`. An object without area has its box's.
 
     Raises ValueError, naming file and place, for two annotations of one id, an image without width and height, a box
-    that is not four finite numbers with positive sides, and a negative or infinite area.
+    that is not four finite numbers with positive sides, a negative or infinite area, and an `iscrowd` that is stated as
+    anything but 0 or 1.
     """
     instances.check_ids()
     labels = {category.id: label for label, category in enumerate(instances.categories)}
@@ -126,6 +135,12 @@ def truth_of(instances: CocoInstances) -> list[ImageTruth]:
             raise ValueError(
                 f"{instances.stated(image['id'], wrong[0], 'bbox')}; it must be x, y, width, height in pixels, with "
                 "sides over 0, or no detection could match it: correct or remove it"
+            )
+        wrong = instances.crowds_not_0_or_1(image["id"])
+        if wrong:
+            raise ValueError(
+                f"{instances.stated(image['id'], wrong[0], 'iscrowd')}; it must be 1 for a crowd and 0 for a single "
+                "object, or evaluators differ on it: correct it"
             )
         areas = np.where(np.isnan(found["area_px"]), sides.prod(axis=1), found["area_px"])
         wrong = np.flatnonzero(~(np.isfinite(areas) & (areas >= 0))).tolist()

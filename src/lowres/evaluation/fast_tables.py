@@ -57,7 +57,7 @@ class _Columns:
     object_boxes_xywh: np.ndarray
     object_sizes: dict[str, np.ndarray]
     iscrowd: np.ndarray
-    found: np.ndarray  # [d, 7]: image, x, y, w, h, score, category
+    found: np.ndarray  # [d, 7]: number of the image, x, y, w, h, score, category
     found_sizes: dict[str, np.ndarray]
 
 
@@ -67,11 +67,12 @@ def _columns(
     image_of = {image.image_id: image for image in truth}
     # ascending, as pycocotools walks: between equal scores the order of images decides
     truth = sorted(truth, key=lambda image: image.image_id)
+    numbers = _numbers(truth)
     detections = sorted(detections, key=lambda image: image.image_id)
     found = [
         np.column_stack(
             [
-                np.full(len(image.scores), float(image.image_id)),
+                np.full(len(image.scores), float(numbers[image.image_id])),
                 image.boxes_xywh_px,
                 image.scores,
                 image.labels + 1.0,
@@ -82,7 +83,7 @@ def _columns(
     rows = np.concatenate([np.zeros((0, 7)), *found])
     sides = [long_sides(image.boxes_xywh_px, image_of[image.image_id], input_scale) for image in detections]
     return _Columns(
-        object_images=np.repeat([image.image_id for image in truth], [len(image.labels) for image in truth]),
+        object_images=np.repeat(np.arange(1, len(truth) + 1), [len(image.labels) for image in truth]),
         object_labels=np.concatenate([image.labels for image in truth]) + 1,
         object_boxes_xywh=np.concatenate([image.boxes_xywh_px for image in truth]),
         object_sizes={
@@ -95,6 +96,11 @@ def _columns(
     )
 
 
+def _numbers(truth: Sequence[ImageTruth]) -> dict[int, int]:
+    """Images from 1 on in the order of their ids, which themselves can be too large for a column of floats."""
+    return {image_id: number for number, image_id in enumerate(sorted(image.image_id for image in truth), start=1)}
+
+
 def _evaluate(
     truth: Sequence[ImageTruth],
     columns: _Columns,
@@ -105,8 +111,9 @@ def _evaluate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hotcoco knows areas only: it is told that long sides are areas."""
     hotcoco = _hotcoco()
+    numbers = _numbers(truth)
     gold = hotcoco.COCO.from_arrays(
-        [{"id": image.image_id, "width": image.width, "height": image.height} for image in truth],
+        [{"id": numbers[image.image_id], "width": image.width, "height": image.height} for image in truth],
         [{"id": label + 1, "name": str(label)} for label in range(num_classes)],
         columns.object_images,
         columns.object_labels,
