@@ -37,7 +37,8 @@ def test_a_table_is_printed_and_the_numbers_are_written(files, tmp_path):
     assert json.loads(out.read_text())["by_long_side"]["all"]["f1"] == 1.0
 
 
-def test_coco_results_are_scored_against_coco_instances(tmp_path):
+@pytest.fixture
+def coco_files(tmp_path):
     truth = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
         "annotations": [{"id": 1, "image_id": 1, "category_id": 6, "bbox": [5, 5, 40, 40]}],
@@ -46,15 +47,32 @@ def test_coco_results_are_scored_against_coco_instances(tmp_path):
     results = [{"image_id": 1, "category_id": 6, "bbox": [5, 5, 40, 40], "score": 0.7}]
     for name, document in (("annotations", truth), ("results", results)):
         (tmp_path / f"{name}.json").write_text(json.dumps(document))
-    files = [f"--{name}={tmp_path / name}.json" for name in ("annotations", "results")]
+    return [f"--{name}={tmp_path / name}.json" for name in ("annotations", "results")]
+
+
+def test_coco_results_are_scored_against_coco_instances(coco_files, tmp_path):
     out = tmp_path / "scores.json"
-    done = CliRunner().invoke(app, ["evaluate", "--protocol", "coco", *files, "--json", str(out)])
+    done = CliRunner().invoke(app, ["evaluate", "--protocol", "coco", *coco_files, "--json", str(out)])
     assert done.exit_code == 0, done.output
     assert "sign" in done.output
     written = json.loads(out.read_text())
     assert written["ap"] == pytest.approx(1.0, abs=1e-12)
-    assert written["max_detections"] == 100
+    assert (written["max_detections"], written["thumbnail_ratio"]) == (100, 1.0)
     assert written["engine"].startswith("pycocotools")
+
+
+def test_a_ratio_gives_ap_by_size_on_the_thumbnail(coco_files, tmp_path):
+    out = tmp_path / "scores.json"
+    arguments = ["evaluate", "--protocol", "coco", *coco_files, "--ratio", "8", "--json", str(out)]
+    assert "images shrunk 8 times" in CliRunner().invoke(app, arguments).output
+    written = json.loads(out.read_text())
+    assert written["thumbnail_ratio"] == 8.0
+    assert [(row["low_px"], row["num_objects"]) for row in written["by_thumbnail_size"]] == [
+        (0, 0), (2, 0), (4, 1), (8, 0), (16, 0)
+    ]  # fmt: skip
+    error = CliRunner().invoke(app, ["evaluate", "--protocol", "coco", *coco_files, "--ratio", "0"]).exception
+    assert isinstance(error, ValueError)
+    assert "is not positive; give input pixels per thumbnail pixel" in str(error)
 
 
 def test_bad_input_is_one_line_and_exit_code_2(files):
@@ -78,6 +96,7 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
         (["--json", "a.json"], "--protocol: is missing"),
         (["--engine", "hotcoco"], "--protocol: is missing"),
         (["--engine", "pycocotools"], "--protocol: is missing"),
+        (["--ratio", "4"], "--protocol: is missing"),
         (["--split", "test"], "--protocol: is missing"),
         (["--row", "teacher"], "--protocol: is missing"),
         (["--score-threshold", "0"], "--protocol: is missing"),

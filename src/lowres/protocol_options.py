@@ -10,10 +10,11 @@ from lowres.evaluation.tt100k import SCORE_THRESHOLD
 
 @dataclass(frozen=True)
 class CocoOptions:
-    """How many detections count per class and image, and what computes AP."""
+    """How many detections count per class and image, what computes AP, and image pixels per thumbnail pixel."""
 
     max_dets: int = 100
     engine: Engine = "pycocotools"
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True)

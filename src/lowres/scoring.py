@@ -39,7 +39,14 @@ def score_results(
 
 def _coco(annotations: Path, results: Path, options: CocoOptions) -> ScoredCoco:
     truth, names, (found,) = read_coco(annotations, results)
-    return score_coco(truth, found, class_names=names, max_detections=options.max_dets, engine=options.engine)
+    return score_coco(
+        truth,
+        found,
+        class_names=names,
+        max_detections=options.max_dets,
+        engine=options.engine,
+        thumbnail_ratio=options.ratio,
+    )
 
 
 def read_coco(annotations: Path, *results: Path) -> tuple[list[ImageTruth], list[str], list[CocoResults]]:

@@ -136,6 +136,9 @@ def evaluate(
         Literal["pycocotools", "hotcoco"] | None,
         typer.Option(help="What computes AP: pycocotools without it, or hotcoco, which is faster (coco)."),
     ] = None,
+    ratio: Annotated[
+        float | None, typer.Option(help="Image pixels per thumbnail pixel, for AP by size there; 1 without it (coco).")
+    ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Also write the numbers here.")] = None,
 ) -> None:
     """Measure accuracy and cost of teacher and student, or score others' results by a protocol."""
@@ -145,6 +148,7 @@ def evaluate(
         "score_threshold": score_threshold,
         "max_dets": max_dets,
         "engine": engine,
+        "ratio": ratio,
         "row": row,
     }
     if protocol or any(value is not None for value in (annotations, results, json_out, *given.values())):

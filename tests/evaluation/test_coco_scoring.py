@@ -95,6 +95,27 @@ def test_the_table_says_engine_interval_and_what_was_left_aside(files):
     assert result.as_dict()["ap_interval"] == (low, high)
 
 
+@pytest.mark.parametrize("engine", ["pycocotools", "hotcoco"])
+def test_ap_by_size_is_of_the_thumbnail(files, engine):
+    if engine == "hotcoco":
+        pytest.importorskip("hotcoco", reason="the extra `fast` is not installed: pip install 'lowres[fast]'")
+    at_4, at_1 = (scored(files, engine=engine, thumbnail_ratio=ratio) for ratio in (4.0, 1.0))
+    sides = [
+        max(entry["bbox"][2:]) for entry in json.loads(files[0].read_text())["annotations"] if not entry["iscrowd"]
+    ]
+    edges = [0, 2, 4, 8, 16, np.inf]
+    for result, ratio in ((at_4, 4), (at_1, 1)):
+        counts = np.histogram(np.array(sides) / ratio, edges)[0].tolist()
+        assert [row.num_objects for row in result.metrics.by_thumbnail_size] == counts
+    assert at_4.metrics.ap == at_1.metrics.ap
+    rows = [
+        line for line in at_4.as_text().splitlines() if line.startswith(("4 to 8 px", "8 to 16 px", "by long side"))
+    ]
+    assert rows[0].split() == ["by", "long", "side,", "images", "shrunk", "4", "times", "AP", "AP50", "AR", "objects"]
+    for line, row in zip(rows[1:], at_4.metrics.by_thumbnail_size[2:4], strict=True):
+        assert line.split()[-4:] == [f"{row.ap:.4f}", f"{row.ap50:.4f}", f"{row.ar:.4f}", str(row.num_objects)]
+
+
 def test_fewer_detections_per_image_are_stated(files):
     few, many = scored(files, max_detections=1).metrics, scored(files).metrics
     assert few.max_detections == 1

@@ -46,7 +46,7 @@ class ScoredCoco:
         return {"protocol": "coco", **own, **self.metrics.as_dict(), **intervals}
 
     def as_text(self) -> str:
-        """A table for people: the numbers of COCO, then AP by class."""
+        """A table for people: the numbers of COCO, then AP by size on the thumbnail, then by class."""
         metrics = self.metrics
         lines = [
             f"COCO, by {metrics.engine}: {metrics.num_images:,} images, {metrics.num_objects:,} objects",
@@ -58,6 +58,7 @@ class ScoredCoco:
             interval = self.intervals.get(name)
             ends = "" if interval is None else f"   95 % interval {interval[0]:.4f} to {interval[1]:.4f}"
             lines.append(f"{title:<38s}{_shown(getattr(metrics, name))}{ends}")
+        lines += ["", *_by_thumbnail_size(metrics)]
         lines += ["", f"{'by class':<38s}{'AP':>7s}{'AP50':>9s}{'objects':>9s}"]
         for name, row in metrics.per_class.items():
             lines.append(f"{name:<38s}{_shown(row.ap)}  {_shown(row.ap50)}{row.num_objects:>9,}")
@@ -81,9 +82,12 @@ def score_coco(
     class_names: Sequence[str],
     max_detections: int,
     engine: Engine,
+    thumbnail_ratio: float = 1.0,
 ) -> ScoredCoco:
-    """Score results against truth; every image of the truth counts. Raises as `evaluate_detections`."""
-    named: dict[str, Any] = {"class_names": class_names, "thumbnail_ratio": 1.0}
+    """Score results against truth; every image of the truth counts. `thumbnail_ratio` is image pixels per thumbnail
+    pixel: images are taken for the model's input. Raises as `evaluate_detections`.
+    """
+    named: dict[str, Any] = {"class_names": class_names, "thumbnail_ratio": thumbnail_ratio}
     intervals: dict[str, tuple[float, float] | None] = {}
     if engine == "pycocotools":
         matches = match_detections(truth, results.detections, max_detections=max_detections, **named)
@@ -98,6 +102,16 @@ def score_coco(
         boxes_without_area=results.without_area,
         unknown_categories=results.unknown_categories,
     )
+
+
+def _by_thumbnail_size(metrics: DetectionMetrics) -> list[str]:
+    ratio = metrics.thumbnail_ratio
+    title = f"by long side, images shrunk {ratio:g} times" if ratio != 1 else "by long side (thumbnails: --ratio N)"
+    lines = [f"{title:<38s}{'AP':>7s}{'AP50':>9s}{'AR':>9s}{'objects':>9s}"]
+    for row in metrics.by_thumbnail_size:
+        size = f"{row.low_px:g} px and more" if row.high_px is None else f"{row.low_px:g} to {row.high_px:g} px"
+        lines.append(f"{size:<38s}{_shown(row.ap)}  {_shown(row.ap50)}  {_shown(row.ar)}{row.num_objects:>9,}")
+    return lines
 
 
 def _shown(value: float | None) -> str:
