@@ -13,7 +13,7 @@ from lowres.records import ImageDetections
 
 NAMES = ("a", "b", "c")
 BOX = (10.0, 10.0, 30.0, 30.0)
-IN_SUMMARY = (0, 1, 2, 3, 4, 5, 8)  # where pycocotools' list of numbers has ours
+IN_SUMMARY = range(9)  # where pycocotools' list of numbers has ours
 
 
 def statistic_of(truth, detections, **options):
@@ -27,6 +27,15 @@ def test_a_hit_and_a_miss_weigh_as_often_as_their_image_is_drawn(truth_of, found
     # recall reaches 0.5, 1, 0 and 0.75: 51, 101, no and 76 of the 101 points
     assert values["ap"].tolist() == pytest.approx([51 / 101, 1, 0, 76 / 101], abs=1e-12)
     assert values["ar_100"].tolist() == pytest.approx([0.5, 1, 0, 0.75], abs=1e-12)
+
+
+def test_recall_with_one_detection_counts_the_best_of_each_image_and_class(truth_of, found_of):
+    other = (50.0, 50.0, 90.0, 90.0)
+    truth = [truth_of(1, (0, *BOX), (0, *other)), truth_of(2, (0, *BOX))]
+    statistic = statistic_of(truth, [found_of(1, (0, 0.9, *BOX), (0, 0.8, *other)), found_of(2, (0, 0.7, *BOX))])
+    values = statistic(np.array([[1, 1], [2, 0], [1, 2]], dtype=np.int32))
+    assert values["ar_1"].tolist() == pytest.approx([2 / 3, 1 / 2, 3 / 4], abs=1e-12)
+    assert values["ar_10"].tolist() == values["ar_100"].tolist() == pytest.approx([1, 1, 1], abs=1e-12)
 
 
 def test_a_false_alarm_counts_as_often_as_its_image_is_drawn(truth_of, found_of):
@@ -81,12 +90,14 @@ def test_a_resample_equals_pycocotools_over_the_images_that_were_drawn(random_sc
     for _ in range(5):
         drawn = rng.integers(0, len(truth), len(truth))
         tables = accumulate(matches, images=drawn)
+        limited = accumulate(matches, images=drawn, ranges=[0], limits=[1, 10, 100]).recall
         weights = np.bincount(drawn, minlength=len(truth)).astype(np.int32)[None]
         ours = statistic(weights)
         for name, index in (("ap", 0), ("ap_small", 1), ("ap_medium", 2), ("ap_large", 3)):
             expected = defined_mean(tables.precision[:, :, :, index])
             assert ours[name][0] == pytest.approx(np.nan if expected is None else expected, abs=1e-9, nan_ok=True)
-        assert ours["ar_100"][0] == pytest.approx(defined_mean(tables.recall[:, :, 0]), abs=1e-9)
+        for index, name in enumerate(("ar_1", "ar_10", "ar_100")):
+            assert ours[name][0] == pytest.approx(defined_mean(limited[:, :, 0, index]), abs=1e-9)
 
 
 def test_intervals_hold_their_numbers(random_scene):

@@ -93,6 +93,9 @@ def test_the_table_says_engine_interval_and_what_was_left_aside(files):
     assert low < result.metrics.ap < high
     assert f"{result.images_without_results} images without results" in text
     assert result.as_dict()["ap_interval"] == (low, high)
+    for name in NAMES:  # every headline number of the table
+        assert f"{name}_interval" in result.as_dict()
+    assert text.count("95 % interval") == sum(getattr(result.metrics, name) is not None for name in NAMES)
 
 
 @pytest.mark.parametrize("engine", ["pycocotools", "hotcoco"])

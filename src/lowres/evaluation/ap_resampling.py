@@ -16,7 +16,8 @@ from lowres.evaluation.bootstrap import intervals_around
 from lowres.evaluation.coco import AT_IOU_50, AT_IOU_75, COCO_AREA_RANGES
 from lowres.evaluation.matching import IOU_THRESHOLDS, RECALL_POINTS, Matches
 
-HEADLINE = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_100")
+HEADLINE = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100")
+_LIMITS = (1, 10, 100)  # detections per image and class, of ar_1 to ar_100
 _EPSILON = np.spacing(1)  # in the denominator of precision, as in pycocotools
 _MAX_CELLS = 2_000_000  # detections times resamples that are handled at once
 
@@ -27,7 +28,7 @@ class _AtThreshold:
 
     images: np.ndarray  # int [k], positions
     ranks: np.ndarray  # int [k], positions among the detections that count at any threshold
-    within_100: np.ndarray  # bool [k], among the hundred best of their image and class
+    within: np.ndarray  # bool [limit, k], among so many best of their image and class
     dropped_images: np.ndarray  # of detections that count at another threshold, but are ignored at this one
     dropped_before: np.ndarray  # int [k], how many of those stand before each true positive
 
@@ -57,19 +58,19 @@ class ApStatistic:
         """{name: values [b]} of weights int32 [b, n], NaN where no class has an object."""
         values = {}
         for index, area in enumerate(self._areas):
-            precisions, recall = self._means(weights, index)
+            precisions, recalls = self._means(weights, index)
             if area == "all":
                 values["ap"] = precisions.mean(axis=0)
                 values["ap50"], values["ap75"] = precisions[AT_IOU_50], precisions[AT_IOU_75]
-                values["ar_100"] = recall
+                values |= {f"ar_{limit}": recall for limit, recall in zip(_LIMITS, recalls, strict=True)}
             else:
                 values[f"ap_{area}"] = precisions.mean(axis=0)
         return {name: values[name] for name in HEADLINE if name in values}
 
     def _means(self, weights: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean precision [10, b] and recall with 100 detections [b] over the classes that a resample has objects of."""
+        """Mean precision [10, b] and recall [limit, b] over the classes that a resample has objects of."""
         objects = weights.astype(np.float64) @ self._objects[index]  # [b, class]
-        precisions, recalls = np.zeros((len(IOU_THRESHOLDS), len(weights))), np.zeros(len(weights))
+        precisions, recalls = (np.zeros((rows, len(weights))) for rows in (len(IOU_THRESHOLDS), len(_LIMITS)))
         for part in self._ranked[index]:
             found = objects[:, part.label] > 0
             if not found.any():
@@ -104,7 +105,7 @@ def headline_intervals(
 def _average_precision(
     weights: np.ndarray, at: _AtThreshold, counted: np.ndarray, num_objects: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision averaged over 101 recall points [b], and recall with 100 detections per image and class [b]."""
+    """Precision averaged over 101 recall points [b], and recall at each limit per image and class [limit, b]."""
     own = weights.take(at.images, axis=1)
     true = own.cumsum(axis=1, dtype=np.int32)
     number = counted.take(at.ranks, axis=1)
@@ -116,8 +117,8 @@ def _average_precision(
     best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     reached = np.searchsorted(RECALL_POINTS, true / num_objects, side="right")
     points = np.diff(reached, axis=1, prepend=0)
-    kept = true[:, -1] if at.within_100.all() else own[:, at.within_100].sum(axis=1)
-    return (best * points).sum(axis=1) / len(RECALL_POINTS), kept / num_objects[:, 0]
+    kept = [true[:, -1] if within.all() else own[:, within].sum(axis=1) for within in at.within]
+    return (best * points).sum(axis=1) / len(RECALL_POINTS), np.stack(kept) / num_objects[:, 0]
 
 
 def _ranked(matches: Matches, label: int, index: int) -> _Ranked:
@@ -138,7 +139,7 @@ def _ranked(matches: Matches, label: int, index: int) -> _Ranked:
             _AtThreshold(
                 images=images[ranks],
                 ranks=ranks,
-                within_100=places[ranks] < 100,
+                within=places[ranks] < np.array(_LIMITS)[:, None],
                 dropped_images=images[dropped],
                 dropped_before=np.cumsum(dropped)[ranks],
             )
