@@ -115,9 +115,12 @@ def test_options_of_the_protocol_are_used(tt100k):
 def test_what_may_be_percentages_is_said_aloud(tt100k, tmp_path):
     document = (tt100k / "b.json").read_text().replace('"score": 800', '"score": 80')
     (tmp_path / "b.json").write_text(document)
-    found = compare_files(
-        "tt100k", tt100k / "a.json", tmp_path / "b.json", tt100k / "truth.json", given={}, resamples=9
-    )
+    files = tt100k / "a.json", tmp_path / "b.json", tt100k / "truth.json"
+    with pytest.raises(ValueError, match=r"b\.json: no score is over 100, so they may be percentages"):
+        compare_files("tt100k", *files, given={}, resamples=9)
+    found = compare_files("tt100k", *files, given={"score_scale": 1000}, resamples=9)
+    assert f"B: {tmp_path / 'b.json'} (scores go to 1000)\n" in found.as_text()
+    assert found.as_dict()["score_scales"] == [1000, 1000]
     assert "B: WARNING: no score is over 100" in found.as_text()
     assert "A: WARNING" not in found.as_text()
 

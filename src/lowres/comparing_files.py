@@ -30,6 +30,7 @@ class FileComparison:
     a: str
     b: str
     differences: dict[str, Difference]
+    score_scales: list[int]  # highest possible scores of A and of B; empty for COCO, where they go to 1
     warnings: list[str]
     resamples: int
     seed: int
@@ -40,7 +41,8 @@ class FileComparison:
 
     def as_text(self) -> str:
         """The files, then for each number a verdict."""
-        lines = [f"A: {self.a}", f"B: {self.b}", *self.warnings]
+        scales = [f" (scores go to {scale})" for scale in self.score_scales] or ["", ""]
+        lines = [f"A: {self.a}{scales[0]}", f"B: {self.b}{scales[1]}", *self.warnings]
         for name, found in self.differences.items():
             share = f"B is above A in {100 * found.share_b_better:.1f} % of {self.resamples:,} resamples."
             lines.append(f"{found.verdict(_TITLES[name])} {share}")
@@ -87,6 +89,7 @@ def compare_files(
         a=str(a),
         b=str(b),
         differences=defined,
+        score_scales=read.score_scales,
         warnings=read.warnings,
         resamples=resamples,
         seed=seed,
@@ -99,6 +102,7 @@ class _Read:
     other: Statistic
     names: dict[str, str]  # {short name: that of the statistics}
     num_images: int
+    score_scales: list[int]
     warnings: list[str]
 
 
@@ -111,7 +115,7 @@ def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Read:
         )
         for results in found
     )
-    return _Read(one, other, {"ap": "ap"}, len(truth), [])
+    return _Read(one, other, {"ap": "ap"}, len(truth), [], [])
 
 
 def _tt100k(
@@ -135,4 +139,4 @@ def _tt100k(
         for line in scale_warning(results.score_scale, results.highest_score)
     ]
     names = {metric: f"long_side/all/{metric}" for metric in ("f1", "accuracy", "recall")}
-    return _Read(one, other, names, len(truth), warnings)
+    return _Read(one, other, names, len(truth), [results.score_scale for results in found], warnings)

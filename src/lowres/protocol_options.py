@@ -20,7 +20,7 @@ class CocoOptions:
 @dataclass(frozen=True)
 class Tt100kOptions:
     """First folder of the images' paths, lowest score that counts (0 to 1), highest possible score in a file (None:
-    1000), and the model in an evaluation output (None: student).
+    1000, as in official files, unless no score is over 100), and the model in an evaluation output (None: student).
     """
 
     split: str = "test"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lowres.evaluation.bootstrap import value_of
-from lowres.evaluation.tt100k import count_per_image, evaluate_tt100k
+from lowres.evaluation.tt100k import count_per_image, curve_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_records import SignDetections, SignTruth
-from lowres.evaluation.tt100k_resampling import SignStatistic, sign_intervals
+from lowres.evaluation.tt100k_resampling import AreaStatistic, SignStatistic, sign_intervals
 
 CLASSES = ("pl40", "pn", "w1")  # the last is not evaluated
 
@@ -31,13 +31,13 @@ def streets():
     return tuple(list(part) for part in zip(*(street(rng, str(number)) for number in range(40)), strict=True))
 
 
-def flat(metrics):
+def flat(metrics, *, names=("accuracy", "recall", "f1")):
     """The metrics under the statistic's names."""
     return {
         f"{measure}/{size}/{metric}": getattr(scores, metric)
         for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area))
         for size, scores in by_size.items()
-        for metric in ("accuracy", "recall", "f1")
+        for metric in names
     }
 
 
@@ -60,9 +60,38 @@ def test_an_image_drawn_twice_counts_as_two_images(streets):
     assert {name: float(value[0]) for name, value in values.items()} == pytest.approx(flat(expected), abs=1e-12)
 
 
+def test_areas_of_images_as_they_are_are_those_of_the_metrics(streets):
+    expected = flat(evaluate_tt100k(*streets), names=["auc"])
+    assert value_of(AreaStatistic(curve_per_image(*streets)), num_images=40) == pytest.approx(expected, abs=1e-12)
+
+
+def test_areas_of_a_resample_are_those_of_its_images(streets):
+    truth, found = streets
+    best = max(range(40), key=lambda position: found[position].scores.max(initial=0))
+    weights = np.random.default_rng(1).multinomial(40, np.full(40, 1 / 40), 3).astype(np.int32)
+    weights[:, best] += 1  # the thresholds go to the highest score
+    values = AreaStatistic(curve_per_image(truth, found))(weights)
+    for row in range(3):
+        drawn = np.repeat(np.arange(40), weights[row]).tolist()
+        expected = evaluate_tt100k(
+            [replace(truth[position], image_id=f"{copy}") for copy, position in enumerate(drawn)],
+            [replace(found[position], image_id=f"{copy}") for copy, position in enumerate(drawn)],
+        )
+        wanted = {name: np.nan if area is None else area for name, area in flat(expected, names=["auc"]).items()}
+        assert {name: value[row] for name, value in values.items()} == pytest.approx(wanted, abs=1e-12, nan_ok=True)
+
+
+def test_without_a_detection_the_area_has_no_interval(streets):
+    truth, _ = streets
+    intervals = sign_intervals(count_per_image(truth, []), along=curve_per_image(truth, []), resamples=3)
+    assert {sizes[size]["auc"] for sizes in intervals.values() for size in sizes} == {None}
+
+
 def test_intervals_hold_the_metrics(streets):
-    intervals = sign_intervals(count_per_image(*streets), resamples=200)
-    for name, value in flat(evaluate_tt100k(*streets)).items():
+    intervals = sign_intervals(count_per_image(*streets), along=curve_per_image(*streets), resamples=200)
+    for name, value in flat(evaluate_tt100k(*streets), names=["accuracy", "recall", "f1", "auc"]).items():
         measure, size, metric = name.split("/")
-        low, high = intervals[measure][size][metric]
-        assert low <= value <= high
+        interval = intervals[measure][size][metric]
+        assert (interval is None) == (value is None)
+        if interval is not None:
+            assert interval[0] <= value <= interval[1]

@@ -66,7 +66,22 @@ def test_the_table_says_how_scores_are_read(files):
     assert "WARNING" not in nothing.as_text()
 
 
-def test_what_may_be_percentages_is_scored_and_said_aloud(files):
+def test_a_scale_that_was_not_stated_is_said_to_be_assumed(files):
+    options = OPTIONS | {"score_scale": None}
+    scored = score_files(*files(one=[sign(score=101)]), **options)
+    assert "scores are taken to go to 1000, as in official files (state it: --score-scale), kept" in scored.as_text()
+    assert (scored.as_dict()["score_scale"], scored.as_dict()["score_scale_assumed"]) == (1000, True)
+    assert not score_files(*files(one=[sign(score=101)]), **OPTIONS).score_scale_assumed
+    assert score_files(*files(one=[]), **options).score_scale == 1000  # no score, nothing to mistake
+
+
+def test_what_may_be_percentages_is_refused_until_a_scale_is_stated(files):
+    paths = files(one=[sign(score=100)], two=[sign(score=30)])
+    with pytest.raises(ValueError, match=r"results\.json: no score is over 100, .*: say .*--score-scale 100, or 1000"):
+        score_files(*paths, **OPTIONS | {"score_scale": None})
+
+
+def test_what_may_be_percentages_is_scored_as_stated_and_said_aloud(files):
     paths = files(one=[sign(score=100)], two=[sign(score=30)])
     scored = score_files(*paths, **OPTIONS)
     assert scored.metrics.by_long_side["all"].recall == 0.5
@@ -166,12 +181,28 @@ def test_results_of_an_unknown_image_are_refused(files):
 
 def test_the_table_names_both_sizes_and_the_classes_seen(files):
     text = score_files(*files(one=[sign(score=900)]), **OPTIONS).as_text()
-    assert text.count("small") == text.count("medium") == text.count("large") == 2
+    assert text.count("small") == text.count("medium") == text.count("large") == 4  # with their intervals
     lines = text.splitlines()
     assert [line.split() for line in lines if line.startswith("pl40")] == [
         ["pl40", "1.0000", "0.5000", "0.6667", "0.7500", "1", "1", "2"]
     ]
     assert not any(line.startswith("i2") for line in lines)
+
+
+def test_the_table_has_accuracy_recall_f1_and_area_of_each_size_and_their_intervals(files):
+    scored = score_files(*files(one=[sign(score=900)]), **OPTIONS)
+    lines = scored.as_text().splitlines()
+    header = next(line for line in lines if line.startswith("by long side"))
+    assert header.split()[-7:] == ["accuracy", "recall", "F1", "AUC", "right", "found", "objects"]
+    row = next(line for line in lines if line.startswith("small"))
+    assert row.split() == ["small", "1.0000", "0.5000", "0.6667", "0.7500", "1", "1", "2"]
+    interval_header = next(line for line in lines if "95 % interval" in line)
+    assert interval_header.split()[-4:] == ["accuracy", "recall", "F1", "AUC"]
+    own = scored.intervals["long_side"]["small"]
+    shown = [f"{low:.4f} to {high:.4f}" for low, high in (own[name] for name in ("accuracy", "recall", "f1", "auc"))]
+    assert next(line for line in lines if line.startswith("  small")).split("  ")[-1].strip() == shown[-1]
+    assert all(text in next(line for line in lines if line.startswith("  small")) for text in shown)
+    assert next(line for line in lines if line.startswith("  large")).split()[-1] == "-"  # no object, no area
 
 
 def test_the_numbers_are_ready_for_json(files):

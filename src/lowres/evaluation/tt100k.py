@@ -15,7 +15,7 @@ import numpy as np
 
 from lowres.evaluation.tt100k_curve import areas_under, curve_points, ratio
 from lowres.evaluation.tt100k_matching import SIZE_EDGES, SIZE_NAMES, Counts, count, possible_pairs
-from lowres.evaluation.tt100k_records import SignDetections, SignTruth, tabulate
+from lowres.evaluation.tt100k_records import SignDetections, SignTruth, Tables, tabulate
 from lowres.tt100k_classes import CLASSES_45
 
 SCORE_THRESHOLD = 0.04  # the official default, 40 of 1000
@@ -84,7 +84,7 @@ def evaluate_tt100k(
     _check_thresholds(score_threshold, iou_threshold)
     tables = tabulate(truth, detections, class_names=class_names)
     pairs = possible_pairs(tables.truth, tables.found, iou_threshold=iou_threshold)
-    levels = np.linspace(0.0, tables.highest_score or 0.0, CURVE_THRESHOLDS)
+    levels = _levels(tables)
     at_threshold, along = (
         count(
             tables.truth,
@@ -138,14 +138,36 @@ def count_per_image(
     """
     _check_thresholds(score_threshold, iou_threshold)
     tables = tabulate(truth, detections, class_names=class_names)
+    return _by_image(tables, np.array([score_threshold]), num_images=len(truth), iou_threshold=iou_threshold)
+
+
+def curve_per_image(
+    truth: Sequence[SignTruth],
+    detections: Sequence[SignDetections],
+    *,
+    class_names: Sequence[str] = CLASSES_45,
+    iou_threshold: float = IOU_THRESHOLD,
+) -> Counts:
+    """The same at the thresholds of the curve."""
+    _check_thresholds(0.0, iou_threshold)
+    tables = tabulate(truth, detections, class_names=class_names)
+    return _by_image(tables, _levels(tables), num_images=len(truth), iou_threshold=iou_threshold)
+
+
+def _by_image(tables: Tables, thresholds: np.ndarray, *, num_images: int, iou_threshold: float) -> Counts:
     return count(
         tables.truth,
         tables.found,
         possible_pairs(tables.truth, tables.found, iou_threshold=iou_threshold),
-        thresholds=np.array([score_threshold]),
+        thresholds=thresholds,
         groups=(tables.truth.image, tables.found.image),
-        num_groups=len(truth),
+        num_groups=num_images,
     )
+
+
+def _levels(tables: Tables) -> np.ndarray:
+    """Thresholds of the curve: from 0 to the highest score of any class."""
+    return np.linspace(0.0, tables.highest_score or 0.0, CURVE_THRESHOLDS)
 
 
 def _check_thresholds(score_threshold: float, iou_threshold: float) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lowres.evaluation.tt100k import Scores, Tt100kMetrics, count_per_image, evaluate_tt100k
+from lowres.evaluation.tt100k import Scores, Tt100kMetrics, count_per_image, curve_per_image, evaluate_tt100k
 from lowres.evaluation.tt100k_annotations import Annotations, read_annotations
 from lowres.evaluation.tt100k_matching import SIZE_NAMES
 from lowres.evaluation.tt100k_outputs import measured_images, read_output
@@ -23,6 +23,7 @@ class Scored:
 
     split: str
     score_scale: int
+    score_scale_assumed: bool  # that of official files, for none was stated
     highest_score: float | None  # in the file, on its scale; None without detections
     metrics: Tt100kMetrics
     intervals: Intervals  # 95 %, over images
@@ -37,7 +38,7 @@ class Scored:
         return {"protocol": "tt100k", **own, **self.metrics.as_dict()}
 
     def as_text(self) -> str:
-        """A table for people: a line for each size, then for each class with objects or detections."""
+        """A table for people: a line for each size, its intervals, then a line for each class that is there."""
         metrics = self.metrics
         lowest = metrics.score_threshold * self.score_scale
         highest = "-" if self.highest_score is None else f"{self.highest_score:g}"
@@ -45,19 +46,22 @@ class Scored:
         lines = [
             f"TT100K, split {self.split}: {metrics.num_images:,} images, {len(rows)} classes",
             f"{metrics.num_detections:,} detections of them; kept at a score of {metrics.score_threshold} or more",
-            f"scores go to {self.score_scale} (--score-scale), kept from {lowest:g} on; the highest is {highest}",
+            f"scores {self._scale()}, kept from {lowest:g} on; the highest is {highest}",
             f"a match has IoU over {metrics.iou_threshold}",
         ]
         lines += scale_warning(self.score_scale, self.highest_score)
         for measure, by_size in (("long_side", metrics.by_long_side), ("area", metrics.by_area)):
-            lines += ["", f"{_header(_TITLES[measure])}   95 % interval of F1"]
-            for size in SIZE_NAMES:
-                interval = self.intervals[measure][size]["f1"]
-                assert interval is not None  # an empty ratio is 1, so F1 is always defined
-                lines.append(f"{_row(size, by_size[size])}   {interval[0]:.4f} to {interval[1]:.4f}")
+            lines += ["", _header(_TITLES[measure]), *(_row(size, by_size[size]) for size in SIZE_NAMES)]
+            lines += [_interval_header("  95 % interval over images")]
+            lines += [_interval_row(f"  {size}", self.intervals[measure][size]) for size in SIZE_NAMES]
         seen = {name: row for name, row in rows.items() if row.num_objects or row.num_detections}
         lines += ["", _header("by class, long side under 400 px"), *(_row(name, row) for name, row in seen.items())]
         return "\n".join([*lines, *self._remarks()])
+
+    def _scale(self) -> str:
+        if self.score_scale_assumed:
+            return f"are taken to go to {self.score_scale}, as in official files (state it: --score-scale)"
+        return f"go to {self.score_scale} (--score-scale)"
 
     def _remarks(self) -> list[str]:
         named = ", ".join(f"{name} ({count})" for name, count in list(self.unknown_categories.items())[:3])
@@ -95,9 +99,13 @@ def score_files(
     return Scored(
         split=split,
         score_scale=found.score_scale,
+        score_scale_assumed=found.score_scale_assumed,
         highest_score=found.highest_score,
         metrics=evaluate_tt100k(found.truth, found.scored, score_threshold=score_threshold),
-        intervals=sign_intervals(count_per_image(found.truth, found.scored, score_threshold=score_threshold)),
+        intervals=sign_intervals(
+            count_per_image(found.truth, found.scored, score_threshold=score_threshold),
+            along=curve_per_image(found.truth, found.scored),
+        ),
         images_without_results=len(found.truth) - len(found.scored),
         images_not_measured=len(known.truth) - len(found.truth),
         images_of_other_splits=found.others,
@@ -122,18 +130,19 @@ class OfSplit:
     scored: list[SignDetections]
     others: int
     score_scale: int
+    score_scale_assumed: bool
     highest_score: float | None
 
 
 def results_of_split(
     results: Path, known: Annotations, *, split: str, score_scale: int | None, row: str | None
 ) -> OfSplit:
-    """Read a file of results, with scores up to `score_scale` (None: 1000), or one row (None: student) of a folder that
-    the evaluate stage wrote.
+    """Read a file of results, with scores up to `score_scale` (None: 1000, if it fits), or one row (None: student) of a
+    folder that the evaluate stage wrote.
 
     Of a file every image of the split counts; of a folder those that the stage measured. Raises `ValueError` for
-    results of an image that is not in the annotations, results without an image of the split, and for a scale of a
-    folder or a row of a file.
+    results of an image that is not in the annotations, results without an image of the split, for a scale of a folder
+    or a row of a file, and for scores up to 100 without a scale: they may be percentages.
     """
     truth = known.truth
     if results.is_dir():
@@ -157,8 +166,15 @@ def results_of_split(
     scored = [image for image in detections if image.image_id in ids]
     if not truth or (detections and not scored):
         raise ValueError(f"{results}: none of its images is in split {split!r} of the annotations; give their --split")
-    highest = max((float(image.scores.max()) for image in detections if len(image.scores)), default=None)
-    return OfSplit(truth, scored, len(detections) - len(scored), scale, None if highest is None else highest * scale)
+    share = max((float(image.scores.max()) for image in detections if len(image.scores)), default=None)
+    highest = None if share is None else share * scale
+    assumed = score_scale is None and not results.is_dir()
+    if assumed and scale_warning(scale, highest):
+        raise ValueError(
+            f"{results}: no score is over 100, so they may be percentages: say what they go to, --score-scale 100, or "
+            "1000 as in official files"
+        )
+    return OfSplit(truth, scored, len(detections) - len(scored), scale, assumed, highest)
 
 
 def _header(title: str) -> str:
@@ -171,3 +187,13 @@ def _row(name: str, scores: Scores) -> str:
         f"{name:<34s}{scores.accuracy:>10.4f}{scores.recall:>9.4f}{scores.f1:>9.4f}{auc:>9s}"
         f"{scores.num_right:>9,}{scores.num_detections:>9,}{scores.num_objects:>9,}"
     )
+
+
+def _interval_header(title: str) -> str:
+    return f"{title:<34s}{'accuracy':>18s}{'recall':>18s}{'F1':>18s}{'AUC':>18s}"
+
+
+def _interval_row(name: str, intervals: dict[str, tuple[float, float] | None]) -> str:
+    ends = [intervals[metric] for metric in ("accuracy", "recall", "f1", "auc")]
+    shown = ["-" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}" for interval in ends]
+    return f"{name:<34s}" + "".join(f"{text:>18s}" for text in shown)
