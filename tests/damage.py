@@ -149,8 +149,10 @@ def fuzz_files(
         if other is not None and rng.random() < 0.2:
             read = other(name)
         parse = documents.get((root / name).suffix)
-        warp = parse is not None and rng.random() < 0.6
-        data = json.dumps(warped(parse(sound), rng)).encode() if warp else damaged(sound, rng)
+        if parse is not None and rng.random() < 0.6:
+            data = json.dumps(warped(parse(sound), rng)).encode()
+        else:
+            data = damaged(sound, rng)
         (root / name).write_bytes(data)
         outcome, message = "read", ""
         try:
