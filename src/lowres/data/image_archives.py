@@ -18,7 +18,9 @@ from typing import Generic, TypeVar
 
 from lowres.data.compressed_tars import compressed_tar_refusal
 
-MAX_FILE_BYTES = 256_000_000
+MAX_FILE_BYTES = 100_000_000
+"""No image file that has more is read, here or in a folder: one of 190 MB takes `lowres doctor` 615 MB of memory."""
+
 _MAX_RATIO = 200  # of unpacked to packed bytes; photographs reach 2, label files 20
 _SMALL_BYTES = 1_000_000  # below this, any ratio is harmless
 

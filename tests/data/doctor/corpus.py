@@ -6,6 +6,7 @@ Each planter changes the set and says which kind of finding must name which plac
 import io
 import json
 import math
+import os
 import struct
 import tarfile
 import zlib
@@ -13,6 +14,8 @@ import zlib
 import cv2
 import numpy as np
 from PIL import Image
+
+from lowres.data.image_archives import MAX_FILE_BYTES
 
 WIDTH, HEIGHT = 64, 48
 
@@ -163,6 +166,12 @@ def missing_file(data):
     data.add(name="gone.png")
     (data.root / "images/train/gone.png").unlink()
     return "missing_image", "gone.png"
+
+
+def file_too_large(data):
+    data.add(name="huge.png")
+    os.truncate(data.root / "images/train/huge.png", MAX_FILE_BYTES + 1)
+    return "file_too_large", "huge.png"
 
 
 def folder_in_place_of_file(data):
@@ -344,6 +353,7 @@ IMAGES = {name: of_content(*fault) for name, fault in CONTENTS.items()} | {
     "31 px high": tiny_image,
     "missing file": missing_file,
     "folder for a file": folder_in_place_of_file,
+    "file over 100 MB": file_too_large,
     "unlisted file": unlisted_file,
     "no width": of_entry("no_stated_size", width=None),
     "width 0": of_entry("bad_stated_size", width=0),

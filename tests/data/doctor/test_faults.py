@@ -74,7 +74,7 @@ def packed(data, folder):
 def test_the_files_that_packing_refuses_are_those_with_errors(tmp_path):
     data = Planted(tmp_path / "data")
     plant_contents(data)
-    plant_all(data, [IMAGES["another size"], IMAGES["swapped size"], IMAGES["missing file"]])
+    plant_all(data, [IMAGES[name] for name in ("another size", "swapped size", "missing file", "file over 100 MB")])
     examination = examined(data.write())
     errors = {f.place.split(" ")[0] for f in examination.findings if KINDS[f.kind].severity is Severity.ERROR}
     assert {refusal["file"] for refusal in packed(data, tmp_path / "packed")["refused"]} == errors

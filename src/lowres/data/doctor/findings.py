@@ -82,7 +82,7 @@ KINDS: dict[str, Kind] = {
     "unlisted_image": Kind(_W, "image has no entry in the annotations", "annotate or remove it", "it is not copied"),
     "no_objects": Kind(_N, "image without objects", "check that nothing was forgotten"),
     "cannot_be_read": Kind(_E, "image cannot be read", "check the file and its rights", _DROP_IMAGE),
-    "file_too_large": Kind(_E, "image file is too large to be looked at", "make it smaller", _DROP_IMAGE),
+    "file_too_large": Kind(_E, "image file is too large to be read", "compress it or make it smaller", _DROP_IMAGE),
     "not_an_image": Kind(_E, "file is not an image", "replace it", _DROP_IMAGE),
     "too_many_pixels": Kind(_E, "image has too many pixels", "tile it or make it smaller", _DROP_IMAGE),
     "too_small": Kind(_E, "image is too small", "leave it out", _DROP_IMAGE),

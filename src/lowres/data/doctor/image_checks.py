@@ -14,7 +14,6 @@ from PIL import Image
 from lowres.data.doctor.looks import Looks, looks_of, pixel_digest
 from lowres.data.images import READABLE, BadImageError, checked_image, read_header
 
-MAX_FILE_BYTES = 100_000_000
 _ORIENTATION = 0x0112
 _SUFFIXES = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg", ".mpo"), "TIFF": (".tif", ".tiff")}
 _REASONS = {

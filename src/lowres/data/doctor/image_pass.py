@@ -10,8 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lowres.data.doctor.image_checks import MAX_FILE_BYTES, ImageFacts, header_px, inspect_image
+from lowres.data.doctor.image_checks import ImageFacts, header_px, inspect_image
 from lowres.data.doctor.loose import Layout
+from lowres.data.image_archives import MAX_FILE_BYTES
 from lowres.data.in_order import map_in_order
 
 _LARGE_BYTES = 4_000_000
