@@ -9,16 +9,18 @@ from tests.data.doctor.corpus import BOXES, COPIES, FAULTS, IMAGES, Planted, enc
 
 from lowres.config.data import Data
 from lowres.data.doctor.findings import KINDS, Severity
+from lowres.data.images import decode_rgb
+from lowres.data.shards import ShardReader
 from lowres.stages import prepare
 
 INPUT = {"short_side_px": 64, "long_side_px": 64, "stretch": False, "canvas_multiple_px": 32}
 
 
-def data_of(**source):
-    return Data(source=source, input=INPUT, max_bad_fraction=0.5, min_side_px=1, shard_mb=1)
+def data_of(*, allowed=0.5, **source):
+    return Data(source=source, input=INPUT, max_bad_fraction=allowed, min_side_px=1, shard_mb=1)
 
 
-def coco(root):
+def coco(root, allowed=0.5):
     """The settings that one would write by hand: `kind: auto` refuses some faults before they are read."""
     tar = (root / "images/train.tar").exists()
     places = {"train": "images/train.tar" if tar else "images/train", "val": "images/val"}
@@ -26,7 +28,7 @@ def coco(root):
         split: {"images": place, "annotations": f"annotations/instances_{split}.json"}
         for split, place in places.items()
     }
-    return data_of(kind="coco", root=str(root), test=None, **splits)
+    return data_of(allowed=allowed, kind="coco", root=str(root), test=None, **splits)
 
 
 def packed(folder):
@@ -53,24 +55,24 @@ def planted(fault, root):
     return data.write(), kind
 
 
-def outcome(root, out):
+def outcome(root, out, allowed):
     """What training would see, or the message with which the data set is refused."""
     try:
-        prepare.run(coco(root), out_data=out)
+        prepare.run(coco(root, allowed), out_data=out)
     except ValueError as error:
         return str(error)
     return packed(out)
 
 
 def test_no_planted_error_reaches_training(sound, tmp_path):
-    """Copies across splits are packed, with a warning: see below."""
+    """A fifth may be bad: one of seven images or a few of fourteen boxes is left out, one copy of four is not."""
     refused, left_out = [], []
     for number, fault in enumerate(FAULTS):
         root, kind = planted(fault, tmp_path / f"{number}")
-        if KINDS[kind].severity is not Severity.ERROR or kind == "duplicate_across":
+        if KINDS[kind].severity is not Severity.ERROR:
             continue
         out = tmp_path / f"packed{number}"
-        got = outcome(root, out)
+        got = outcome(root, out, allowed=0.2)
         if isinstance(got, str):
             assert "\n" not in got, fault
             assert not out.exists(), fault
@@ -82,7 +84,47 @@ def test_no_planted_error_reaches_training(sound, tmp_path):
     assert len(left_out) > 20
 
 
-def test_copies_across_splits_are_warned_of_in_one_line_and_counted(tmp_path, capsys):
+def test_no_planted_error_passes_where_nothing_bad_is_allowed(tmp_path):
+    for number, fault in enumerate(FAULTS):
+        root, kind = planted(fault, tmp_path / f"{number}")
+        if KINDS[kind].severity is Severity.ERROR:
+            assert isinstance(outcome(root, tmp_path / f"packed{number}", allowed=0), str), fault
+
+
+def test_what_trains_in_spite_of_a_warning_is_whole_and_sound(tmp_path):
+    trained = 0
+    for number, fault in enumerate(FAULTS):
+        root, kind = planted(fault, tmp_path / f"{number}")
+        if KINDS[kind].severity is Severity.ERROR:
+            continue
+        out = tmp_path / f"packed{number}"
+        got = outcome(root, out, allowed=0.2)
+        if isinstance(got, str):
+            assert "\n" not in got, fault
+            continue
+        trained += 1
+        for split in ("train", "val"):
+            reader = ShardReader(out / split)
+            for place, (width, height) in enumerate(reader.sizes_wh_px.tolist()):
+                assert decode_rgb(reader[place]).shape == (height, width, 3), fault
+            assert_sound(json.loads((out / split / "annotations.json").read_text()), fault)
+    assert trained > 20
+
+
+def assert_sound(document, fault):
+    frames = {image["id"]: (image["width"], image["height"]) for image in document["images"]}
+    classes = {category["id"] for category in document["categories"]}
+    assert [entry["id"] for entry in document["annotations"]] == list(range(1, len(document["annotations"]) + 1)), fault
+    for entry in document["annotations"]:
+        (x, y, width, height), frame = entry["bbox"], frames[entry["image_id"]]
+        assert min(width, height) > 0 <= min(x, y), fault
+        assert max(x + width - frame[0], y + height - frame[1]) < 1e-6, fault
+        assert 0 < entry["area"] <= width * height, fault
+        assert entry["iscrowd"] in (0, 1), fault
+        assert entry["category_id"] in classes, fault
+
+
+def test_allowed_copies_across_splits_are_warned_of_in_one_line_and_counted(tmp_path, capsys):
     data = Planted(tmp_path / "data")
     COPIES["same pixels as bmp"](data)
     prepare.run(coco(data.write()), out_data=tmp_path / "packed")
@@ -128,6 +170,28 @@ def test_split_that_is_half_copies_of_train_is_refused(copies, refused, tmp_path
     with pytest.raises(ValueError, match=message):
         prepare.run(coco(data.root), out_data=tmp_path / "packed")
     assert not (tmp_path / "packed").exists()
+
+
+def test_one_copy_of_train_in_val_is_refused_where_nothing_bad_is_allowed(tmp_path):
+    data = Planted(tmp_path / "data")
+    COPIES["same pixels as bmp"](data)
+    message = (
+        r"^val: 1 of 4 images are exact copies of images of train \(first: val1\.png is copy\.bmp\), .* allows 0; "
+    )
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare.run(coco(data.write(), allowed=0), out_data=tmp_path / "packed")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "packed").exists()
+
+
+def test_near_copies_across_splits_are_no_reason_to_refuse(tmp_path, capsys):
+    images = {"train/cat/1": picture(1, 80, 64), "train/dog/2": picture(2, 80, 64), "val/cat/3": picture(3, 80, 64)}
+    near = np.clip(images["train/dog/2"] * 0.9 + 12, 0, 255).astype(np.uint8)
+    settings = classes(
+        tmp_path / "data", {name: encoded(image) for name, image in (images | {"val/dog/4": near}).items()}
+    )
+    prepare.run(settings.model_copy(update={"max_bad_fraction": 0.0}), out_data=tmp_path / "packed")
+    assert "train and val 0 exactly, 1 nearly" in capsys.readouterr().out
 
 
 def classes(root, images):

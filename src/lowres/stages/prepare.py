@@ -21,12 +21,12 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     """Pack the source's splits into `out_data`, with `profile.json` and `check.json` beside them.
 
     A source without a test split gets its validation split as test. `check.json` also has, under `duplicates` of each
-    split, how many of its images occur twice, or in another split; one line warns of the latter. What is left out is
-    said on the terminal, by its reasons, and so is what was made of the others (`remarks`).
+    split, how many of its images occur twice, or in another split; one line warns of the latter, where it is allowed.
+    What is left out is said on the terminal, by its reasons, and so is what was made of the others (`remarks`).
 
     Raises:
         ValueError: as `build_splits` and `pack_split`; splits of different classes, no object to train on, or a split
-            of which at least half are copies of images of train.
+            of which more than `max_bad_fraction`, or half, are exact copies of images of splits before it.
     """
     with (
         whole_folder(out_data) as folder,
@@ -61,7 +61,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
         duplicates = duplicate_report(own)
         for split, told in duplicates.items():
             report[split]["duplicates"] = told
-        check_no_leak(duplicates, own)
+        check_no_leak(own, allowed=data.max_bad_fraction)
         line = across_line(duplicates, own)
         if line is not None:
             _say(line)

@@ -97,17 +97,25 @@ def across_line(report: Mapping[str, Mapping[str, Any]], order: Iterable[str]) -
     return f"warning: splits share images, which makes measured accuracy untrue: {'; '.join(words)}"
 
 
-def check_no_leak(report: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Sequence[Seen]]) -> None:
-    """Refuse splits of which half or more are exact copies of images of train: nothing could be measured on them.
+def check_no_leak(splits: Mapping[str, Sequence[Seen]], *, allowed: float) -> None:
+    """Refuse a split of which more than the share `allowed`, or half, are exact copies of images of earlier splits.
+
+    Splits come in the order in which a model meets them: train, val, test. What is measured on images that it learned
+    from, or was chosen by, is untrue, so that of two splits the later one counts.
 
     Raises:
-        ValueError: names the split, how many images, and what to do.
+        ValueError: one line with the split, how many of its images, of which splits, the first, and what to do.
     """
+    met: dict[bytes, tuple[str, str]] = {}  # digest -> split and name of the first image that has it
     for split, images in splits.items():
-        told = report[split]["across"].get("train")
-        if told is not None and 2 * told["exact"] >= len(images):
+        copies = [(image.file_name, *met[image.digest]) for image in images if image.digest in met]
+        if copies and (len(copies) > allowed * len(images) or 2 * len(copies) >= len(images)):
+            others = " and ".join(dict.fromkeys(other for _, other, _ in copies))
             raise ValueError(
-                f"{split}: {told['exact']} of {len(images)} images are exact copies of images of train (first: "
-                f"{' is '.join(told['first'][0])}), so that nothing could be measured; take {split} out of train with "
-                "data.source.kind: divided, by group where scenes repeat, or correct its list of images"
+                f"{split}: {len(copies)} of {len(images)} images are exact copies of images of {others} (first: "
+                f"{copies[0][0]} is {copies[0][2]}), max_bad_fraction allows {allowed:g}; what is measured on them is "
+                "untrue: divide the data anew (data.source.kind: divided, by group where scenes repeat), remove the "
+                "copies that `lowres doctor` lists, or raise max_bad_fraction knowingly, up to half of a split"
             )
+        for image in images:
+            met.setdefault(image.digest, (split, image.file_name))
