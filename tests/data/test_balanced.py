@@ -5,6 +5,7 @@ import pytest
 
 from lowres.data.balanced import BalancedClasses
 from lowres.data.images import decode_rgb
+from lowres.data.pack import pack_split
 from lowres.data.transforms import Colour
 
 PLAIN = Colour(brightness=0, contrast=0, saturation=0, hue=0)
@@ -91,6 +92,29 @@ def test_crowds_and_boxes_that_are_none_are_not_grown(coco, picture):
     coco.add(picture(32, 32), [(1, 1, 0, 5), (float("nan"), 1, 1, 1), (40, 40, 3, 3)])
     coco.add(b"no image", [(1, 1, 5, 5)])
     assert balanced(coco.source()).remarks() == {}
+
+
+def pack(source, folder, max_bad_fraction):
+    return pack_split(source, folder, shard_bytes=1 << 20, min_side_px=1, max_bad_fraction=max_bad_fraction)
+
+
+def test_a_missing_image_counts_as_one_of_the_originals_however_many_crops_there_are(coco, picture, tmp_path):
+    for seed in range(2):
+        coco.add(picture(64, 48, seed=seed), [(30, 20, 5, 5)])
+    (coco.images / "10.png").unlink()
+    del coco.document["images"][0]["width"]
+    grown = balanced(coco.source())
+    assert pack(grown, tmp_path / "allowed", 0.5)["read"] == 10
+    with pytest.raises(ValueError, match="1 of 2 images refused"):
+        pack(grown, tmp_path / "refused", 0.49)
+
+
+def test_a_faulty_box_counts_among_those_of_the_originals(coco, picture, tmp_path):
+    coco.add(picture(64, 48), [(30, 20, 5, 5), (5, 5, 4, 0)])
+    grown = balanced(coco.source())
+    assert pack(grown, tmp_path / "allowed", 0.5)["boxes"]["kept"] == 10
+    with pytest.raises(ValueError, match="1 of 2 boxes refused"):
+        pack(grown, tmp_path / "refused", 0.49)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def test_boxes_are_kept_clipped_or_dropped_and_all_are_counted(coco, picture, tm
         "crowd": 0,
         "dropped": [],
         "dropped_by_reason": {"not four finite numbers": 2, "outside the image": 1, "side not positive": 2},
+        "of_refused_images": 0,
     }
     (image,) = load_truth(tmp_path / "out")
     assert image.boxes_xyxy_px.tolist() == [[1, 1, 6, 6], [0, 0, 4, 5], [18, 8, 20, 10], [15, 5, 20, 10]]
@@ -111,7 +112,7 @@ def test_boxes_are_kept_clipped_or_dropped_and_all_are_counted(coco, picture, tm
 
 def faulty(coco, picture):
     for i in range(6):
-        coco.add(picture(32, 32, seed=i))
+        coco.add(picture(32, 32, seed=i), [(1, 1, 5, 5)] * (i in (0, 1, 4)))
     (coco.images / "20.png").write_bytes((coco.images / "20.png").read_bytes()[:900])
     (coco.images / "40.png").unlink()
     coco.document["images"][4]["width"] = 31
@@ -124,6 +125,7 @@ def test_refused_images_are_listed_with_their_reason(coco, picture, tmp_path):
     assert [entry["file"] for entry in report["refused"]] == ["20.png", "40.png", "50.png"]
     assert report["refused_by_reason"] == {"cannot be read": 1, "size differs": 1, "truncated or damaged": 1}
     assert report["read"] + len(report["refused"]) == report["images"]
+    assert report["boxes"]["of_refused_images"] == 2
     assert [image.image_id for image in load_truth(tmp_path / "out")] == [10, 30, 60]
 
 

@@ -119,6 +119,37 @@ def test_image_that_is_not_what_it_says_is_refused_by_packing(coco, picture, tmp
     assert (report["read"], len(report["refused"])) == (1, 2)
 
 
+def with_missing_images(coco, picture):
+    """Seven images of 9 tiles each, and three that are not there, of a size that nobody states; two objects in each."""
+    for number in range(10):
+        coco.add(picture(26, 26, seed=number), [(1, 1, 4, 4), (12, 12, 4, 4)])
+    for number in (2, 5, 9):
+        (coco.images / f"{10 * number}.png").unlink()
+        del coco.document["images"][number - 1]["width"]
+    return coco.source()
+
+
+def test_missing_images_count_as_whole_ones_however_many_tiles_the_others_give(coco, picture, tmp_path):
+    source = tiles(with_missing_images(coco, picture))
+    assert len(source) == len(list(source)) == 7 * 9 + 3
+    options = {"shard_bytes": 1 << 20, "min_side_px": 1}
+    report = pack_split(source, tmp_path / "allowed", max_bad_fraction=0.3, **options)
+    assert (report["read"], [refusal["file"] for refusal in report["refused"]]) == (63, ["20.png", "50.png", "90.png"])
+    assert report["boxes"]["of_refused_images"] == 6
+    with pytest.raises(ValueError, match=r"^tiles of .*: 3 of 10 images refused, .* first: '20\.png' cannot be read"):
+        pack_split(source, tmp_path / "refused", max_bad_fraction=0.29, **options)
+
+
+def test_an_image_of_unknown_size_without_objects_is_left_out_as_empty_tiles_are(coco, picture):
+    coco.add(picture(12, 12), [(0, 0, 2, 2)])
+    for _ in range(2):
+        coco.add(b"no image")
+    source = tiles(coco.source(), tile_px=20, empty_fraction=0.0)
+    assert [image.file_name for image in source] == ["10-x0-y0.png"]
+    assert (len(source), source.remarks()) == (1, {"tiles without objects, left out": 2})
+    assert len(tiles(coco.source(), tile_px=20)) == 3
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,6 +11,7 @@ thousand views of one sign teach that sign; a class with too few objects ends be
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -95,6 +96,7 @@ class BalancedClasses:
                     suffix=f"-crop{number}",
                     min_visibility=self._min_visibility,
                     jpeg_quality=self._jpeg_quality,
+                    share_of_image=Fraction(0),
                     recolour=lambda pixels, place=place, number=number: self._recolour(pixels, place, number),
                 )
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 
@@ -15,28 +16,37 @@ class LeftOut:
         self.listed: list[dict[str, str]] = []
         self.by_reason: Counter[str] = Counter()
         self._what = what
+        self._weight = Fraction(0)
 
-    def add(self, place: str, reason: str, message: str) -> None:
-        """One more; `place` is a file or a place in one, `reason` is short, to count by, `message` says all."""
+    def add(self, place: str, reason: str, message: str, *, weight: Fraction = Fraction(1)) -> None:
+        """One more; `place` is a file or a place in one, `reason` is short, to count by, `message` says all.
+
+        `weight` is what it counts for where it is a piece of an image.
+        """
         self.listed.append({"file": place, "reason": message})
         self.by_reason[reason] += 1
+        self._weight += weight
 
-    def check(self, *, kept: int, allowed: float, name: str) -> None:
+    def check(self, *, kept: Fraction | int, allowed: float, name: str) -> None:
         """Refuse the split, which messages call `name`, if over the share `allowed` is left out, or all.
 
         Raises:
             ValueError: one line with the counts by reason and the first.
         """
-        total = len(self.listed) + kept
-        if not self.listed or (kept and len(self.listed) <= allowed * total):
+        total = self._weight + kept
+        if not self.listed or (kept and self._weight <= allowed * total):
             return
         first = self.listed[0]
         message = (
-            f"{name}: {len(self.listed)} of {total} {self._what} refused, max_bad_fraction allows {allowed:g} "
-            f"({counts(self.by_reason)}; first: '{first['file']}' {first['reason']}); repair them or raise "
+            f"{name}: {_number(self._weight)} of {_number(total)} {self._what} refused, max_bad_fraction allows "
+            f"{allowed:g} ({counts(self.by_reason)}; first: '{first['file']}' {first['reason']}); repair them or raise "
             "max_bad_fraction"
         )
         raise ValueError(" ".join(message.split()))
+
+
+def _number(weight: Fraction) -> str:
+    return f"{float(weight):.{0 if weight.denominator == 1 else 1}f}"
 
 
 def counts(by_reason: Mapping[str, int]) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,15 @@ def pack_split(
 
     The report holds `images`, `read`, `refused` (a list of file and reason), `refused_by_reason`,
     `images_without_boxes`, `boxes` (`kept`, of these `clipped` and `crowd`; `dropped` and `dropped_by_reason` as of
-    images), `shards`, `bytes`, and `remarks` where images of one class each were grey, with their number.
+    images; the number `of_refused_images`), `shards`, `bytes`, and `remarks` where images of one class each were grey,
+    with their number.
     The result does not depend on `threads`. `looked`, where given, gets what is needed to find duplicates among the
     packed images, in their order. `on_progress` gets images done and images in all.
 
     Raises:
         ValueError: an empty source, a folder in use, or more than `max_bad_fraction` of the images refused, or of the
-            boxes of the others dropped or not read; all of either whatever is allowed. Boxes that seem misread as a
-            whole.
+            boxes of the others dropped or not read; all of either whatever is allowed. Tiles count as parts of their
+            image, crops that were added not at all. Boxes that seem misread as a whole.
     """
     if not 0 <= max_bad_fraction <= 1:
         raise ValueError(f"max_bad_fraction is {max_bad_fraction}; it is a share of images and of boxes, from 0 to 1")
@@ -68,6 +70,7 @@ def pack_split(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     without_boxes = grey = 0
+    images_kept, boxes_kept = Fraction(0), 0  # as they count for the shares
     stated: list[np.ndarray] = []  # boxes as they come, and the sizes of their images
 
     def check(image: SourceImage) -> _Checked | BadImageError:
@@ -100,7 +103,8 @@ def pack_split(
             for fault in image.faults:
                 dropped.add(*fault)
             if isinstance(checked, BadImageError):
-                refused.add(image.file_name, checked.reason, str(checked))
+                refused.add(image.file_name, checked.reason, str(checked), weight=image.share_of_image)
+                boxes["of_refused_images"] += len(image.boxes_xyxy_px)
             else:
                 size = {"width": checked.width, "height": checked.height}
                 writer.add(
@@ -113,12 +117,14 @@ def pack_split(
                 objects = _objects(image, checked, first_id=len(annotations) + 1, boxes=boxes, dropped=dropped)
                 annotations += objects
                 without_boxes += not objects
+                images_kept += image.share_of_image
+                boxes_kept += len(objects) if image.share_of_image else 0
                 frame = np.broadcast_to([checked.width, checked.height], (len(image.boxes_xyxy_px), 2))
                 stated.append(np.concatenate([image.boxes_xyxy_px, frame], axis=1))
             on_progress(done, len(source))
         _refuse_misread(stated, source.name)
-        refused.check(kept=len(images), allowed=max_bad_fraction, name=source.name)
-        dropped.check(kept=len(annotations), allowed=max_bad_fraction, name=source.name)
+        refused.check(kept=images_kept, allowed=max_bad_fraction, name=source.name)
+        dropped.check(kept=boxes_kept, allowed=max_bad_fraction, name=source.name)
         document = {
             "images": images,
             "annotations": annotations,
@@ -139,6 +145,7 @@ def pack_split(
             "crowd": boxes["crowd"],
             "dropped": dropped.listed,
             "dropped_by_reason": dict(sorted(dropped.by_reason.items())),
+            "of_refused_images": boxes["of_refused_images"],
         },
         "shards": len(writer.shards),
         "bytes": sum(shard["bytes"] for shard in writer.shards),

@@ -6,6 +6,7 @@ A new format is a new file with a class of this shape; `pack.py` knows no format
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -40,6 +41,7 @@ class SourceImage:
     area_px: np.ndarray  # float64 [n], NaN where unknown
     faults: tuple[Fault, ...] = ()  # objects besides, which could not be read
     labelled: bool = False  # of one class as a whole: its box is the frame, and it is seen as its EXIF data say
+    share_of_image: Fraction = Fraction(1)  # of one of the data set: a tile is a part of it, an added crop is none
 
 
 def unreadable(reason: str, message: str) -> Callable[[], bytes]:

@@ -30,7 +30,8 @@ class Tiles:
 
     `overlap_px` is what neighbours share at least: objects up to that size are whole in some tile. `empty_fraction` is
     the share of tiles without objects that is kept. Image ids count from 1; an image whose size cannot be read goes on
-    whole, for packing to refuse. Nothing is decoded until a tile is read.
+    whole, for packing to refuse; without objects it is left out or not as a tile is. Nothing is decoded until a tile is
+    read.
 
     Raises:
         ValueError: a number out of range.
@@ -64,38 +65,48 @@ class Tiles:
         self._length = 0
         for image in source:
             self._faults += image.faults
-            self._length += len(self._windows(image, self._remarks, self._faults))
+            windows = self._windows(image, self._remarks, self._faults)
+            self._length += 1 if windows is None else len(windows)
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[SourceImage]:
         """The tiles of each image by rows, named IMAGE-xLEFT-yTOP."""
-        image_id = 0
-        for image in self._source:
-            picture = Picture(image)
-            for window in self._windows(image, Counter(), []):
-                image_id += 1
-                tile = cut_window(
-                    image,
-                    picture,
-                    window,
-                    image_id=image_id,
-                    suffix=_suffix(window),
-                    min_visibility=self._min_visibility,
-                    jpeg_quality=self._jpeg_quality,
-                )
-                yield replace(tile, faults=tuple(self._faults)) if image_id == 1 else tile
+        pieces = (piece for image in self._source for piece in self._pieces(image))
+        for image_id, piece in enumerate(pieces, start=1):
+            yield replace(piece, image_id=image_id, faults=tuple(self._faults) if image_id == 1 else ())
 
     def remarks(self) -> dict[str, int]:
         """What was cut off and left out."""
         return {**remarks_of(self._source), **{key: count for key, count in self._remarks.items() if count}}
 
-    def _windows(self, image: SourceImage, remarks: Counter[str], faults: list[Fault]) -> list[Window]:
+    def _pieces(self, image: SourceImage) -> Iterator[SourceImage]:
+        windows = self._windows(image, Counter(), [])
+        if windows is None:
+            yield image
+            return
+        picture = Picture(image)
+        for window in windows:
+            yield cut_window(
+                image,
+                picture,
+                window,
+                image_id=image.image_id,
+                suffix=_suffix(window),
+                min_visibility=self._min_visibility,
+                jpeg_quality=self._jpeg_quality,
+                share_of_image=image.share_of_image / len(windows),
+            )
+
+    def _windows(self, image: SourceImage, remarks: Counter[str], faults: list[Fault]) -> list[Window] | None:
+        """The tiles of an image; None where its size cannot be read, and it goes on whole."""
         size = wh_px(image)
         if size is None:
-            # Reading any part of it fails, with the reason.
-            return [Window(0, 0, 1, 1)]
+            if len(image.boxes_xyxy_px) or _draw(image.file_name) < self._empty_fraction:
+                return None
+            remarks[EMPTY] += 1
+            return []
         boxes = image.boxes_xyxy_px
         valid = visible_shares(boxes, Window(0, 0, *size)) > 0
         for box in boxes[~valid]:

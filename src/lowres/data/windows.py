@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import PurePosixPath
 
 import cv2
@@ -72,6 +73,7 @@ def cut_window(
     suffix: str,
     min_visibility: float,
     jpeg_quality: int | None,
+    share_of_image: Fraction,
     recolour: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels,
 ) -> SourceImage:
     """The window as an image of its own, named after its image with `suffix`.
@@ -98,6 +100,7 @@ def cut_window(
         category_ids=image.category_ids[kept],
         iscrowd=image.iscrowd[kept],
         area_px=image.area_px[kept] * shares[kept],
+        share_of_image=share_of_image,
     )
 
 
