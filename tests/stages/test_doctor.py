@@ -65,6 +65,37 @@ def test_json_page_and_repaired_copy_are_written(tmp_path):
     assert (tmp_path / "c/changes.json").is_file()
 
 
+def two_files_of_train(root):
+    """a/instances_train.json with six images, the last box empty, and b/instances_train.json with three of their names."""
+    for folder, number in (("a", 6), ("b", 3)):
+        (root / folder / "images").mkdir(parents=True)
+        document = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+        for place in range(1, number + 1):
+            (root / folder / f"images/{place}.png").write_bytes(encoded(picture(10 * number + place)))
+            document["images"].append({"id": place, "file_name": f"{place}.png", "width": 64, "height": 48})
+            entry = {"id": place, "image_id": place, "category_id": 1, "bbox": [5, 5, 9, 9 if place < 6 else 0]}
+            document["annotations"].append(entry | {"area": 81, "iscrowd": 0})
+        (root / folder / "instances_train.json").write_text(json.dumps(document))
+
+
+def test_two_splits_of_one_name_are_told_apart_on_the_page_in_json_and_in_the_copy(tmp_path):
+    two_files_of_train(tmp_path / "data")
+    outputs = {"json_file": tmp_path / "out.json", "html_file": tmp_path / "out.html", "fix_folder": tmp_path / "copy"}
+    doctor.run(tmp_path / "data", **outputs)
+    told = json.loads(outputs["json_file"].read_text())
+    assert {name: split["images"] for name, split in told["splits"].items()} == {"train": 6, "b-train": 3}
+    assert told["counts"] == {"not_recognised": 1, "box_empty": 1, "bad_area": 1}
+    assert "train: 6.png (id 6)" in outputs["html_file"].read_text()
+    copied = {}
+    for split in ("train", "b-train"):
+        document = json.loads((tmp_path / f"copy/annotations/instances_{split}.json").read_text())
+        copied[split] = (len(document["images"]), len(document["annotations"]))
+        for image in document["images"]:
+            there = tmp_path / "data" / ("b" if split[0] == "b" else "a") / "images" / image["file_name"]
+            assert (tmp_path / "copy/images" / split / image["file_name"]).read_bytes() == there.read_bytes()
+    assert copied == {"train": (6, 5), "b-train": (3, 3)}
+
+
 def test_boxes_that_are_all_misread_are_not_clipped_into_a_copy(tmp_path):
     data = Planted(tmp_path / "data")
     for document in data.documents.values():

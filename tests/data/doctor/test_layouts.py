@@ -9,6 +9,7 @@ from tests.data.doctor.corpus import FAULTS, Planted, encoded, picture, rotated
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
 from lowres.data.doctor.listing import Listing
+from lowres.data.doctor.loose_json import JsonFolder, json_layout
 from lowres.data.recognise import recognise
 
 
@@ -221,6 +222,19 @@ def test_tt100k_without_images_says_so_and_its_boxes_are_checked(tmp_path):
     imgs = {"7": {"path": "train/7.jpg", "id": 7, "objects": objects}}
     (tmp_path / "annotations.json").write_text(json.dumps({"types": ["p1"], "imgs": imgs}))
     assert {kind for kind, _ in kinds(tmp_path)} == {"images_absent", "box_empty", "unknown_category"}
+
+
+def test_splits_of_one_name_are_called_after_their_folders_or_by_number(tmp_path):
+    imgs = {"7": {"path": "train/7.jpg", "id": 7, "objects": []}, "8": {"path": "Test/8.jpg", "id": 9, "objects": []}}
+    for place in ("annotations.json", "annotations_old.json", "a/annotations.json", "a/annotations_old.json"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_text(json.dumps({"types": ["p1"], "imgs": imgs}))
+    place = JsonFolder(tmp_path)
+    layout = json_layout(place, place.json_files())
+    folder = tmp_path.name
+    names = ["train", "Test", f"{folder}-train", f"{folder}-Test", "a-train", "a-Test", "train-2", "Test-2"]
+    assert [split.name for split in layout.splits] == names
+    assert [finding.split for split in layout.splits for finding in split.findings] == names[1::2]  # id 9 is not 8
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 Unlike `lowres.data.sources`, nothing is refused here. What a reader notices on the way, it puts into `findings`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lowres.data.doctor.findings import Finding
@@ -47,6 +47,11 @@ class LooseSplit:
     def found(self, kind: str, place: str, detail: str = "", image: int | None = None) -> None:
         """Take down a finding in this split."""
         self.findings.append(Finding(kind, self.name, place, detail, image))
+
+    def rename(self, name: str) -> None:
+        """Another name for the split and in what was found in it."""
+        self.name = name
+        self.findings = [replace(finding, split=name) for finding in self.findings]
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -42,6 +43,7 @@ def json_layout(place: JsonPlace, files: Sequence[Path]) -> Layout | None:
     broken: list[Finding] = []
     unknown: list[Finding] = []  # JSON that may be anything, as long as other files are annotations
     kinds: dict[str, str] = {}
+    taken: set[str] = set()
     for file in files:
         try:
             document = place.document(file)
@@ -52,13 +54,18 @@ def json_layout(place: JsonPlace, files: Sequence[Path]) -> Layout | None:
             continue
         if "imgs" in document:
             found = place.images_of("", _texts(document["imgs"], "path"), file.parent, broken)
-            splits += read_tt100k(document, origin=file, files=found)
+            read = read_tt100k(document, origin=file, files=found)
             kinds["TT100K"] = f"{file.name} has 'types' and 'imgs'"
         elif len({"images", "annotations", "categories"} & set(document)) >= 2:
             name = _split_name(file, place.root)
             found = place.images_of(name, _texts(document.get("images"), "file_name"), file.parent, broken)
-            splits.append(read_coco(document, name=name, origin=file, files=found))
+            read = [read_coco(document, name=name, origin=file, files=found)]
             kinds["COCO"] = f"{file.name} has 'images', 'annotations', 'categories'"
+        else:
+            continue
+        for split in read:
+            _set_apart(split, file.parent, taken)
+        splits += read
     if not splits:
         broken += unknown
     if not splits and not broken:
@@ -149,6 +156,15 @@ class JsonArchive:
         if folder not in self._folders:
             self._folders[folder] = self._files.below(folder)
         return self._folders[folder]
+
+
+def _set_apart(split: LooseSplit, folder: Path, taken: set[str]) -> None:
+    """A split whose name another one has, in upper or lower case, is called FOLDER-NAME, or else NAME-2, NAME-3, ..."""
+    names = chain((split.name, f"{folder.name}-{split.name}"), (f"{split.name}-{number}" for number in count(2)))
+    name = next(name for name in names if name.casefold() not in taken)
+    taken.add(name.casefold())
+    if name != split.name:
+        split.rename(name)
 
 
 def _may_be(name: str) -> bool:
