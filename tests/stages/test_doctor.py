@@ -65,6 +65,19 @@ def test_json_page_and_repaired_copy_are_written(tmp_path):
     assert (tmp_path / "c/changes.json").is_file()
 
 
+def test_the_page_of_pictures_without_boxes_has_no_column_of_objects(tmp_path):
+    for folder in ("train", "trainannot"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for number in range(2):
+        (tmp_path / f"data/train/{number}.jpg").write_bytes(encoded(picture(number), "JPEG"))
+        (tmp_path / f"data/trainannot/{number}.png").write_bytes(
+            encoded((picture(number)[..., 0] > 99).astype("uint8"))
+        )
+    doctor.run(tmp_path / "data", json_file=None, html_file=tmp_path / "out.html", fix_folder=None)
+    page = (tmp_path / "out.html").read_text()
+    assert re.findall(r'<th scope="col"[^>]*>(.*?)</th>', page) == ["split", "images", "place"]
+
+
 def two_files_of_train(root):
     """a/instances_train.json with six images, the last box empty, and b/instances_train.json with three of their names."""
     for folder, number in (("a", 6), ("b", 3)):
