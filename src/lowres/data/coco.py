@@ -5,6 +5,7 @@ What is wrong with a single box or image is passed on, for `pack.py` to count.
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 from lowres.data.archive_paths import open_images_at
@@ -37,4 +38,5 @@ class CocoSource:
                 **self._instances.objects(image["id"]),
                 faults=tuple(self._instances.faults.get(image["id"], ())),
                 labelled=False,
+                share_of_image=Fraction(1),
             )
