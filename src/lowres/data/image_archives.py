@@ -9,14 +9,13 @@ import lzma
 import os
 import re
 import stat
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Container, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
-from lowres.data.compressed_tars import compressed_tar_refusal
+from lowres.data.tar_members import tar_members
 
 MAX_FILE_BYTES = 100_000_000
 """No image file that has more is read, here or in a folder: one of 190 MB takes `lowres doctor` 615 MB of memory."""
@@ -86,17 +85,11 @@ class ImageTar:
 
     def __init__(self, path: Path, *, leave_out: Container[str] = frozenset()) -> None:
         self._file = path.open("rb")
-        members: list[tuple[str, tuple[int, int]]] = []
-        try:
-            with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-                for member in tar:
-                    if member.isreg() and not member.issparse():
-                        members.append((member.name, (member.offset_data, member.size)))
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            refusal = compressed_tar_refusal(path)
-            if refusal is not None:
-                raise ValueError(refusal) from error
-            raise ValueError(f"{path}: cannot be read as an uncompressed tar ({error}); unpack or repack it") from error
+        members = [
+            (member.name, (member.offset_data, member.size))
+            for member in tar_members(path)
+            if member.isreg() and not member.issparse()
+        ]
         self._index = MemberIndex(path, members, leave_out)
 
     def names(self) -> list[str]:

@@ -14,6 +14,7 @@ import zlib
 import cv2
 import numpy as np
 from PIL import Image
+from tests.data.hostile_tars import HEADERS
 
 from lowres.data.image_archives import MAX_FILE_BYTES
 
@@ -395,6 +396,9 @@ FILES = {
     "images as object": of_section("missing_section", "images", {}),
     "no images": of_section("no_images_listed", "images", []),
     "no categories": of_section("no_categories", "categories", []),
+}
+
+ARCHIVES = {
     "tar member with ..": of_archive("archive_escape", "../evil.png", [("../evil.png", {"size": 3})]),
     "absolute tar member": of_archive("archive_escape", "/tmp/evil.png", [("/tmp/evil.png", {"size": 3})]),
     "tar with symbolic link": of_archive(
@@ -416,6 +420,9 @@ FILES = {
     "compressed tar": of_archive("unreadable_archive", "train.tar", mode="w:gz"),
     "tar that is none": of_archive("unreadable_archive", "train.tar", damage=lambda content: b"x" * 2000),
     "tar cut in the first image": of_archive("unreadable_archive", "train.tar", damage=lambda content: content[:1500]),
+    "tar with a negative size": of_archive(
+        "unreadable_archive", "train.tar", damage=lambda content: HEADERS["negative size"][0]
+    ),
 }
 
-FAULTS = BOXES | IMAGES | COPIES | CATEGORIES | FILES
+FAULTS = BOXES | IMAGES | COPIES | CATEGORIES | FILES | ARCHIVES

@@ -1,5 +1,5 @@
 import pytest
-from tests.data.doctor.corpus import BOXES, CONTENTS, COPIES, FAULTS, FILES, IMAGES, Planted
+from tests.data.doctor.corpus import ARCHIVES, BOXES, CONTENTS, COPIES, FAULTS, FILES, IMAGES, Planted
 
 from lowres.data.coco import CocoSource
 from lowres.data.doctor.examine import examine
@@ -33,13 +33,35 @@ def test_every_planted_fault_is_named_and_gone_from_the_repaired_copy(fault, tmp
     kind, place = FAULTS[fault](data)
     examination = examined(data.write())
     assert any(kind == got and place in where for got, where in told(examination)), told(examination)
-    if fault in FILES:
-        return  # much is missing then: whether anything is left to copy depends
+    if fault in FILES or kind == "unreadable_archive":
+        return  # all of train is missing then: see the next test
     changes = write_repaired(examination, tmp_path / "copy")
     assert bool(changes) == bool(KINDS[kind].repaired)
     again = examined(tmp_path / "copy")
     left = [finding for finding in again.findings if KINDS[finding.kind].severity > Severity.NOTE]
     assert [finding.kind for finding in left] == ([kind] if not KINDS[kind].repaired and worst(left) else [])
+
+
+@pytest.mark.parametrize("fault", [*FILES, *ARCHIVES])
+def test_of_files_and_archives_with_faults_what_can_be_read_is_copied_and_nothing_else(fault, tmp_path):
+    data = Planted(tmp_path / "data")
+    kind, _ = (FILES | ARCHIVES)[fault](data)
+    examination = examined(data.write())
+    before = sorted(tmp_path.rglob("*"))
+    changes = write_repaired(examination, tmp_path / "copy")
+    copied = sorted(path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*.*"))
+    train = [f"images/train/train{number}.png" for number in range(1, 7)]
+    if kind == "unreadable_archive":
+        assert {"split": "train", "change": "left out: no image is left"} in [
+            {key: change[key] for key in ("split", "change")} for change in changes
+        ]
+        train = []
+    elif fault in FILES:
+        train = [name for name in copied if name in train]
+    annotations = [f"annotations/instances_{split}.json" for split in (["train"] if train else []) + ["val"]]
+    val = [f"images/val/val{number}.png" for number in range(1, 5)]
+    assert copied == [*annotations, "changes.json", *train, *val]
+    assert [path for path in sorted(tmp_path.rglob("*")) if tmp_path / "copy" not in (path, *path.parents)] == before
 
 
 def plant_all(data, planters):

@@ -6,15 +6,14 @@ blame are named, and the others can be read.
 
 import copy
 import os
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lowres.data.archive_paths import FilesBelow
-from lowres.data.compressed_tars import compressed_tar_refusal
 from lowres.data.image_archives import is_regular
 from lowres.data.image_files import open_images
+from lowres.data.tar_members import tar_members
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".jp2"))
 
@@ -109,25 +108,22 @@ def _members(path: Path) -> Iterator[tuple[str, int, str]]:
     Raises:
         ValueError: no archive that can be read.
     """
+    if path.suffix.lower() != ".zip":
+        for member in tar_members(path):
+            if not member.isdir():
+                link = member.issym() or member.islnk()
+                odd = "link" if link else "" if member.isreg() else "device or pipe"
+                yield member.name, member.size, odd
+        return
     try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as packed:
-                for info in packed.infolist():
-                    if not info.is_dir():
-                        yield info.filename, info.file_size, "" if is_regular(info) else "link or device"
-            return
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if not member.isdir():
-                    link = member.issym() or member.islnk()
-                    odd = "link" if link else "" if member.isreg() else "device or pipe"
-                    yield member.name, member.size, odd
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        refusal = compressed_tar_refusal(path)
-        if refusal is not None:
-            raise ValueError(refusal) from error
+        with zipfile.ZipFile(path) as packed:
+            members = packed.infolist()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
         # NotImplementedError is what zipfile raises for a compression it does not know.
-        raise ValueError(f"{path}: cannot be read as an uncompressed tar or a zip ({error})") from error
+        raise ValueError(f"{path}: cannot be read as a zip ({error})") from error
+    for info in members:
+        if not info.is_dir():
+            yield info.filename, info.file_size, "" if is_regular(info) else "link or device"
 
 
 def _folder(path: Path) -> dict[str, int]:
