@@ -33,7 +33,7 @@ def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
         tar = None
         while True:
             try:
-                tar = tar or tarfile.open(fileobj=file, mode="r:", tarinfo=_Header)
+                tar = tar or tarfile.TarFile(fileobj=file, mode="r", tarinfo=_Header)
                 member = tar.next()
             except Exception as error:
                 raise ValueError(compressed_tar_refusal(path) or _refusal(path, error)) from error

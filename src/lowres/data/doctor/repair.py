@@ -6,13 +6,14 @@ it, a box with a negative side is dropped, not turned. Ids are numbered anew; cl
 
 import json
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lowres.data.box_faults import inside_frame
 from lowres.data.doctor.class_checks import class_list
+from lowres.data.doctor.copied_names import CopiedNames, split_names
 from lowres.data.doctor.examine import Examination, frame_of
 from lowres.data.doctor.findings import KINDS
 from lowres.data.doctor.image_checks import ImageFacts
@@ -47,10 +48,11 @@ def write_repaired(
     changes: list[dict[str, str]] = []
     categories = class_list(layout)
     written = 0
-    for number, split in enumerate(layout.splits):
+    folders = split_names([split.name for split in layout.splits])
+    for number, (split, folder) in enumerate(zip(layout.splits, folders, strict=True)):
         document = {"images": [], "annotations": [], "categories": []}
         document["categories"] = [{"id": place, "name": name} for place, name in enumerate(categories, start=1)]
-        names: set[str] = set()
+        names = CopiedNames()
         for index, (image, facts) in enumerate(zip(split.images, examination.facts[number], strict=True)):
             written += 1
             on_progress(written)
@@ -59,9 +61,9 @@ def write_repaired(
                 changes.append({"split": split.name, "what": image.place, "change": f"left out: {why}"})
                 continue
             assert facts is not None
-            _add(document, split, image, facts, out, names, changes, categories)
+            _add(document, split, image, facts, out / "images" / folder, names, changes, categories)
         if document["images"]:
-            target = out / "annotations" / f"instances_{split.name}.json"
+            target = out / "annotations" / f"instances_{folder}.json"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(document, allow_nan=False))
         else:
@@ -100,8 +102,8 @@ def _add(
     split: LooseSplit,
     image: LooseImage,
     facts: ImageFacts,
-    out: Path,
-    names: set[str],
+    folder: Path,
+    names: CopiedNames,
     changes: list[dict[str, str]],
     categories: list[str],
 ) -> None:
@@ -112,8 +114,8 @@ def _add(
     if done:
         changes.append({"split": split.name, "what": image.place, "change": done})
     image_id = len(document["images"]) + 1
-    name = _free_name(image.key, suffix, image_id, names)
-    target = out / "images" / split.name / name
+    name = names.take(image.key, suffix, image_id)
+    target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(encoded)
     document["images"].append({"id": image_id, "file_name": name, "width": wh_px[0], "height": wh_px[1]})
@@ -151,17 +153,3 @@ def _add(
                 "iscrowd": int(found.iscrowd),
             }
         )
-
-
-def _free_name(key: str, suffix: str, image_id: int, names: set[str]) -> str:
-    """The old name with the right suffix, and the id before it where another has it, in upper or lower case."""
-    old = PurePosixPath(key.replace("\\", "/"))
-    plain = old.with_suffix(suffix) if old.suffix.lower() not in _SAME.get(suffix, (suffix,)) else old
-    name = plain.as_posix()
-    if name.casefold() in names:
-        name = plain.with_name(f"{image_id}-{plain.name}").as_posix()
-    names.add(name.casefold())
-    return name
-
-
-_SAME = {".jpg": (".jpg", ".jpeg"), ".tif": (".tif", ".tiff")}
