@@ -52,6 +52,7 @@ _PIECES = (
     b"&b;",
     b"</object>",
     b"<?xml version='1.0' encoding='utf-7'?>",
+    b"<?xml version='1.0' encoding='nonsense'?>",
     b"<![CDATA[",
     b"../../etc/passwd",
     b"/etc/passwd",

@@ -42,7 +42,11 @@ def test_object_of_another_class_is_left_to_packing(root):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "Annotations/1.xml: no such file"), ("<annotation>", "Annotations/1.xml is no XML: no element found")],
+    [
+        (None, "Annotations/1.xml: no such file"),
+        ("<annotation>", "Annotations/1.xml is no XML: no element found"),
+        ("<?xml version='1.0' encoding='nonsense'?><annotation/>", "Annotations/1.xml is no XML: unknown encoding"),
+    ],
 )
 def test_image_whose_xml_cannot_be_read_is_left_to_packing(root, content, message):
     path = root / "Annotations/1.xml"

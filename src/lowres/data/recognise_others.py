@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from lowres.data.image_files import is_image_name
 from lowres.data.recognised import Found, Place, split_in_name
-from lowres.data.text_files import yaml_object
+from lowres.data.text_files import xml_root, yaml_object
 from lowres.data.yolo_yaml import split_keys
 
 VOC_ANNOTATION = re.compile(r"(?P<prefix>(?:.*/)?)Annotations/[^/]+\.xml")
@@ -65,8 +64,8 @@ def _check_disjoint(place: Place, prefix: str, train: str, val: str | None) -> N
 
 def _labels(place: Place, file: str) -> list[str]:
     try:
-        root = ET.fromstring(place.files.read(file))
-    except (OSError, ValueError, ET.ParseError):
+        root = xml_root(place.files.read(file), name=file)
+    except (OSError, ValueError):
         return []  # packing refuses its image
     return [label for entry in root.findall("object") if (label := (entry.findtext("name") or "").strip())]
 

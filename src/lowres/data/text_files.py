@@ -1,9 +1,10 @@
-"""Small text files of data sets: JSON, YAML, lists of lines. Whatever they hold, a fault is one ValueError line."""
+"""Small text files of data sets: JSON, YAML, XML, lists of lines. Whatever they hold, a fault is one ValueError line."""
 
 import json
 import math
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -66,6 +67,18 @@ def yaml_object(data: bytes, *, name: str) -> dict[Any, Any]:
     if not isinstance(document, dict):
         raise ValueError(f"{name}: holds a YAML {type(document).__name__}; a mapping is expected")
     return document
+
+
+def xml_root(data: bytes, *, name: str) -> ET.Element:
+    """The root of an XML file's bytes; `name` is how messages call the file.
+
+    Raises:
+        ValueError: malformed, or in an encoding that is not known.
+    """
+    try:
+        return ET.fromstring(data)
+    except (ET.ParseError, ValueError, LookupError) as error:  # LookupError: no such encoding
+        raise ValueError(f"{name} is no XML: {error}") from error
 
 
 def text_of(data: bytes, *, name: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from lowres.data.image_files import open_images
 from lowres.data.problems import Fault
 from lowres.data.sources import Category, SourceImage, unreadable
+from lowres.data.text_files import xml_root
 
 
 class VocSource:
@@ -77,15 +78,19 @@ class VocSource:
     def _annotation(self, name: str) -> ET.Element:
         path = f"{self._prefix}Annotations/{name}.xml"
         try:
-            return ET.fromstring(self._files.read(path))
+            data = self._files.read(path)
         except (OSError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
-        except ET.ParseError as error:
-            raise ValueError(f"{path} is no XML: {error}") from error
+        return xml_root(data, name=path)
 
     def _unknown(self, place: str, label: str) -> Fault:
         known = ", ".join(self._category_ids)
         return Fault(place, "unknown category", f"class {label!r:.60} is not in data.source.classes, which has {known}")
+
+
+def side_px(text: str) -> int | None:
+    """A width or height as a whole number of up to 9 digits; None for all else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _label(entry: ET.Element) -> str:
@@ -93,11 +98,10 @@ def _label(entry: ET.Element) -> str:
 
 
 def _stated_wh_px(root: ET.Element) -> tuple[int, int] | None:
-    texts = [(root.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
-    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts):
+    width, height = (side_px((root.findtext(f"size/{side}") or "").strip()) for side in ("width", "height"))
+    if not width or height is None:  # some tools write 0 for unknown
         return None
-    width, height = (int(text) for text in texts)
-    return (width, height) if width else None  # some tools write 0 for unknown
+    return width, height
 
 
 def _box(entry: ET.Element) -> list[float]:

@@ -182,6 +182,20 @@ def test_what_auto_refuses_is_examined_and_the_refusal_is_quoted(tmp_path):
     assert (finding.kind, finding.detail) == ("not_recognised", str(refused.value).removeprefix(f"{tmp_path}: "))
 
 
+@pytest.mark.parametrize("side", ["9" * 5000, "1" + "0" * 9, "٣", "-5", "1e2"])
+def test_a_stated_side_that_no_image_has_is_named_with_its_file(side, tmp_path):
+    file = voc(tmp_path) / "Annotations/0.xml"
+    file.write_text(file.read_text().replace("<width>64", f"<width>{side}"))
+    (found,) = [f for f in examine(find_layout(tmp_path), threads=1).findings if f.kind == "bad_stated_size"]
+    assert (found.place, found.detail) == ("Annotations/0.xml", f"{side:.30} x 48")
+
+
+def test_voc_xml_in_an_unknown_encoding_is_named(tmp_path):
+    file = voc(tmp_path) / "Annotations/1.xml"
+    file.write_text("<?xml version='1.0' encoding='nonsense'?>" + file.read_text())
+    assert ("bad_xml", "Annotations/1.xml") in kinds(tmp_path)
+
+
 def test_voc_images_are_jpg_for_packing_and_for_the_doctor(tmp_path):
     voc(tmp_path)
     (tmp_path / "JPEGImages/1.jpg").rename(tmp_path / "JPEGImages/1.png")

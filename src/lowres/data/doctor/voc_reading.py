@@ -6,7 +6,9 @@ from xml.etree import ElementTree as ET
 
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import LooseImage, LooseObject, LooseSplit
+from lowres.data.text_files import xml_root
 from lowres.data.tt100k_values import CORNERS
+from lowres.data.voc import side_px
 
 
 def voc_lists(files: Listing, prefix: str) -> dict[str, str]:
@@ -56,13 +58,15 @@ def _split(files: Listing, prefix: str, name: str, file: str | None, classes: li
         seen.add(stem)
         place = f"{annotations}{stem}.xml"
         try:
-            tree = ET.fromstring(files.read(place))
+            data = files.read(place)
         except (OSError, ValueError) as error:
             split.found("missing_xml", place, str(error), index)
             image.usable = False
             continue
-        except ET.ParseError as error:
-            split.found("bad_xml", place, str(error), index)
+        try:
+            tree = xml_root(data, name=place)
+        except ValueError as error:
+            split.found("bad_xml", place, str(error).removeprefix(f"{place} is "), index)
             image.usable = False
             continue
         image.stated_wh_px = _stated(split, tree, place, index)
@@ -75,10 +79,11 @@ def _stated(split: LooseSplit, tree: ET.Element, place: str, index: int) -> tupl
     if not any(sides):
         split.found("no_stated_size", place, "", index)
         return None
-    if not all(side.isdecimal() and int(side) > 0 for side in sides):
-        split.found("bad_stated_size", place, " x ".join(sides), index)
+    width, height = (side_px(side) for side in sides)
+    if not width or not height:
+        split.found("bad_stated_size", place, " x ".join(f"{side:.30}" for side in sides), index)
         return None
-    return int(sides[0]), int(sides[1])
+    return width, height
 
 
 def _objects(
@@ -98,7 +103,7 @@ def _objects(
             left, top, right, bottom = (float(text or "") for text in texts)
             box = (left - 1, top - 1, right, bottom)  # VOC counts from 1 and includes the last pixel
         except ValueError:
-            split.found("no_box", where, f"bndbox has {texts}", index)
+            split.found("no_box", where, f"bndbox has {texts!r:.160}", index)
         crowd = (entry.findtext("difficult") or "0").strip() == "1"
         image.objects.append(LooseObject(where, classes.index(label) if label else None, box, crowd))
         if box is not None and (label, box) in seen:
