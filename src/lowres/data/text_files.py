@@ -1,4 +1,4 @@
-"""Small text files of data sets: JSON, YAML, XML, lists of lines. Whatever they hold, a fault is one ValueError line."""
+"""Small text files of data sets: JSON, YAML, XML, lists. Whatever they hold, a fault is one ValueError line."""
 
 import json
 import math
