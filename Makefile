@@ -57,9 +57,10 @@ evaluator-parity: $(VENV)/.stamp-dev ## Hold both engines (hotcoco: the extra `f
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'
 	$(BIN)/python -m tests.evaluation.engine_parity --sets 1000
 
-fuzz: $(VENV)/.stamp-dev ## Damage annotations, results and lists of buckets 10,000 times each; readers may only refuse them, in one line
+fuzz: $(VENV)/.stamp-dev ## Damage annotations, results and lists of buckets 10,000 times each, images 40,000 times: readers may only refuse
 	$(BIN)/python -m tests.data.fuzz_readers --rounds 10000
 	$(BIN)/python -m tests.evaluation.fuzz_results --rounds 10000
+	OPENCV_LOG_LEVEL=SILENT $(BIN)/python tests/data/fuzz_images.py --rounds 40000
 
 kubeflow-local: $(VENV)/.stamp-dev ## The Kubeflow pipeline on this machine: every artifact, and the weights that DVC's stages give
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.pipelines.whole_run

@@ -6,8 +6,20 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.odd_images import STRIP_OFFSETS, big_tiff_pointing_beyond, png_claiming_chunk, tiff_with_tile
 
-from lowres.data.images import BadImageError, check_image, checked_image, decode_photo, decode_rgb, read_header
+from lowres.data import images
+from lowres.data.images import (
+    BadImageError,
+    check_image,
+    checked_image,
+    decode_grey,
+    decode_photo,
+    decode_rgb,
+    from_decoder,
+    memory_to_decode,
+    read_header,
+)
 
 
 def encode(image, kind, **options):
@@ -187,3 +199,84 @@ def test_a_photo_over_the_limit_is_refused_before_it_is_decoded(monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     with pytest.raises(BadImageError, match="too many pixels"):
         decode_photo(encoded, max_pixels=40 * 24 - 1)
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("too large"), TypeError("Missing dimensions"), struct.error("4 bytes")]
+)
+def test_whatever_a_decoder_raises_means_damage_in_one_line(error):
+    def call():
+        raise error
+
+    with pytest.raises(BadImageError, match=f"^truncated or damaged: {error}$") as caught:
+        from_decoder(call)
+    assert caught.value.__cause__ is error
+
+
+def test_a_decoder_that_has_no_memory_says_so():
+    def call():
+        raise MemoryError
+
+    with pytest.raises(BadImageError, match="too much memory: the decoder asks for more than there is"):
+        from_decoder(call)
+
+
+def test_a_fault_of_ours_while_an_image_is_read_is_not_taken_for_damage():
+    def ours(image):
+        raise TypeError("ours")
+
+    with pytest.raises(TypeError, match="ours"):
+        checked_image(
+            encode(Image.fromarray(smooth()), "PNG"), expected_wh_px=None, min_side_px=1, max_pixels=1e6, on_loaded=ours
+        )
+
+
+def test_an_offset_beyond_any_file_is_damage():
+    encoded = big_tiff_pointing_beyond(encode(Image.fromarray(smooth()), "TIFF", big_tiff=True), STRIP_OFFSETS)
+    with pytest.raises(BadImageError, match="truncated or damaged"):
+        check(encoded)
+
+
+@pytest.mark.parametrize("read", [check, decode_photo, decode_grey])
+def test_a_chunk_longer_than_its_file_is_refused_before_room_is_made_for_it(read, monkeypatch):
+    encoded = png_claiming_chunk(encode(Image.fromarray(smooth()), "PNG"), (1 << 31) - 1)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadImageError, match=r"truncated or damaged: a chunk of 2147483647 bytes in a file of \d+$"):
+        read(encoded)
+
+
+COSTLY = {
+    "webp": lambda: encode(Image.fromarray(smooth()), "WEBP"),
+    "progressive": lambda: encode(Image.fromarray(smooth()), "JPEG", progressive=True, subsampling=0),
+    "animation": lambda: encode(
+        Image.fromarray(smooth()), "PNG", save_all=True, append_images=[Image.new("RGB", (40, 24))]
+    ),
+    "one strip": lambda: encode(Image.fromarray(smooth()), "TIFF"),
+    "large tile": lambda: tiff_with_tile(24, 48),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_takes_more_memory_than_a_plain_image_is_counted_before_it_is_decoded(name, monkeypatch):
+    plain, costly = encode(Image.fromarray(smooth()), "PNG"), COSTLY[name]()
+    needed = memory_to_decode(costly)
+    monkeypatch.setattr(images, "MAX_DECODING_BYTES", needed)
+    check(costly)
+    monkeypatch.setattr(images, "MAX_DECODING_BYTES", needed - 1)
+    assert memory_to_decode(costly) == 0
+    check(plain)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadImageError, match=r"^too much memory: 0 MB to decode \d+x24 \w+, 0 are allowed$") as caught:
+        check(costly)
+    assert caught.value.reason == "too much memory"
+
+
+def test_a_plain_image_of_64_megapixels_is_allowed_and_a_webp_of_25_is_not():
+    """Headers alone: what they cost is measured by `make test-doctor`."""
+    assert 0 < memory_to_decode(bomb(8000)) <= images.MAX_DECODING_BYTES
+    webp = bytearray(encode(Image.new("RGB", (1, 1)), "WEBP", lossless=True))
+    start = webp.index(b"VP8L") + 9
+    webp[start : start + 4] = struct.pack("<I", (4999) | (4999 << 14))
+    assert read_header(bytes(webp)) == ("WEBP", 5000, 5000)
+    assert memory_to_decode(bytes(webp)) == 0

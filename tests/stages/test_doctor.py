@@ -5,20 +5,57 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 from tests.data.doctor.corpus import BOXES, COPIES, IMAGES, Planted, encoded, picture, png_claiming
+from tests.data.odd_images import png_claiming_chunk, tiff_with_tile
 
+from lowres.data.images import MAX_DECODING_BYTES, memory_to_decode
 from lowres.stages import doctor
 
 MEASURED = """
 import sys
 from pathlib import Path
+from lowres.data.coco import CocoSource
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
-examination = examine(find_layout(Path(sys.argv[1])), threads=8)
+from lowres.data.pack import pack_split
+root = Path(sys.argv[2])
+if sys.argv[1] == "doctor":
+    whole = sum(fact.whole for split in examine(find_layout(root), threads=8).facts for fact in split)
+else:
+    source = CocoSource(root / "images/train", root / "annotations/instances_train.json")
+    whole = pack_split(source, root / "packed", shard_bytes=10**9, max_bad_fraction=1, min_side_px=1, looked=[])["read"]
 # Not ru_maxrss: a child begins with its parent's.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(len(examination.findings), int(peak.split()[1]) // 1024)
+print(whole, int(peak.split()[1]) // 1024)
 """
+
+
+def flat(kind, mode="RGB", number=1, **options):
+    """How to write a picture of one colour, as large as one likes."""
+
+    def write(side):
+        several = {"save_all": True, "append_images": [Image.new(mode, (side, side))]} if number > 1 else {}
+        return encoded(Image.new(mode, (side, side), (90, 80, 70, 60)[: len(mode)]), kind, **several, **options)
+
+    return write
+
+
+LARGEST = {
+    "png": (7990, lambda side: png_claiming(side, side, 8, 2, bytes(side * (3 * side + 1)))),
+    "png with alpha": (7990, flat("PNG", "RGBA")),
+    "png animated": (5740, flat("PNG", number=2)),
+    "jpg": (7990, flat("JPEG")),
+    "jpg progressive": (6320, flat("JPEG", progressive=True, subsampling=0)),
+    "jpg progressive, four inks": (5760, flat("JPEG", "CMYK", progressive=True)),
+    "webp": (4980, flat("WEBP", method=0)),
+    "webp without loss": (4980, flat("WEBP", lossless=True, method=0, quality=0)),
+    "webp animated": (4980, flat("WEBP", number=2, lossless=True, method=0, quality=0)),
+    "tif": (7990, flat("TIFF", compression="tiff_lzw")),
+    "tif in one strip": (7060, flat("TIFF", compression="tiff_lzw", strip_size=1 << 30)),
+    "tif turned": (7060, flat("TIFF", compression="tiff_lzw", tiffinfo={274: 6})),
+    "tif with a large tile": (9990, lambda side: tiff_with_tile(64, side)),
+}
 
 
 def run(data, tmp_path, **outputs):
@@ -163,18 +200,37 @@ def test_a_file_name_that_is_no_utf_8_is_told_with_a_question_mark(tmp_path):
     assert json.loads(outputs["json_file"].read_text())["counts"] == {"unlisted_image": 1}
 
 
-def test_memory_stays_under_500_mb_on_bombs_and_the_largest_allowed_images(tmp_path):
-    """The largest allowed images take seconds to decode: `make test-doctor` has them, the suite the bombs."""
-    data = Planted(tmp_path)
+def add_bombs(data):
     for number in range(3):
         data.add(content=png_claiming(60000, 60000), name=f"claims{number}.png", size=(60000, 60000))
         body = bytes(9000 * 1126)
         data.add(content=png_claiming(9000, 9000, 1, 0, body), name=f"bomb{number}.png", size=(9000, 9000))
+        data.add(content=png_claiming_chunk(encoded(picture(number)), (1 << 31) - 1), name=f"chunk{number}.png")
+        data.add(content=tiff_with_tile(64, 64, 17400), name=f"tile{number}.tif", size=(64, 64))
+
+
+def add_the_largest(data):
+    """Two of each format, as large as `MAX_DECODING_BYTES` allows; two would be too much at a time."""
+    for name, (side, write) in LARGEST.items():
+        content = write(side)
+        needed = memory_to_decode(content)
+        assert 0.97 * MAX_DECODING_BYTES < needed <= MAX_DECODING_BYTES, f"{name}: {needed}"
+        for number in range(2):
+            stated = 64 if "tile" in name else side
+            data.add(content=content, name=f"{name}{number}.{name.split()[0]}", size=(stated, stated))
+
+
+@pytest.mark.parametrize("stage", ["doctor", "prepare"])
+def test_memory_stays_under_500_mb_on_bombs_and_the_largest_allowed_images(stage, tmp_path):
+    """The largest allowed images take minutes: `make test-doctor` has them, the suite the bombs."""
+    data = Planted(tmp_path)
+    sound = 10 if stage == "doctor" else 6
+    add_bombs(data)
     if os.environ.get("LOWRES_LARGE_IMAGES"):
-        large = png_claiming(7990, 7990, 8, 2, bytes(7990 * (3 * 7990 + 1)))
-        data.add(content=large, name="large.png", size=(7990, 7990))
-    command = [sys.executable, "-c", MEASURED, str(data.write())]
+        add_the_largest(data)
+        sound += 2 * len(LARGEST)
+    command = [sys.executable, "-c", MEASURED, stage, str(data.write())]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    findings, megabytes = (int(word) for word in done.stdout.split())
-    assert findings >= 6
+    whole, megabytes = (int(word) for word in done.stdout.split())
+    assert whole == sound
     assert megabytes < 500

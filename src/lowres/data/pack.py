@@ -21,9 +21,10 @@ from lowres.data.box_faults import CLIPPED, described, inside_frame
 from lowres.data.doctor.box_conventions import misread
 from lowres.data.doctor.findings import KINDS
 from lowres.data.doctor.packed_duplicates import Seen, seen
-from lowres.data.images import FORMATS, BadImageError, checked_image
+from lowres.data.images import FORMATS, MAX_DECODING_BYTES, BadImageError, checked_image, memory_to_decode
 from lowres.data.in_order import map_in_order
 from lowres.data.left_out import LeftOut
+from lowres.data.memory_budget import MemoryBudget
 from lowres.data.shards import ShardWriter, write_atomically
 from lowres.data.sources import Source, SourceImage
 
@@ -71,6 +72,7 @@ def pack_split(
     annotations: list[dict[str, Any]] = []
     without_boxes = grey = 0
     images_kept, boxes_kept = Fraction(0), 0  # as they count for the shares
+    budget = MemoryBudget(MAX_DECODING_BYTES)
     stated: list[np.ndarray] = []  # boxes as they come, and the sizes of their images
 
     def check(image: SourceImage) -> _Checked | BadImageError:
@@ -80,17 +82,18 @@ def pack_split(
             return error
         except (ValueError, OSError) as error:
             return BadImageError("cannot be read", str(error))
-        try:
-            found = checked_image(
-                encoded,
-                expected_wh_px=image.stated_wh_px,
-                min_side_px=min_side_px,
-                max_pixels=max_pixels,
-                upright=image.labelled,
-            )
-        except BadImageError as error:
-            return error
-        look = None if looked is None else seen(image.file_name, found.pixels)
+        with budget.taken(memory_to_decode(encoded) or 0):
+            try:
+                found = checked_image(
+                    encoded,
+                    expected_wh_px=image.stated_wh_px,
+                    min_side_px=min_side_px,
+                    max_pixels=max_pixels,
+                    upright=image.labelled,
+                )
+            except BadImageError as error:
+                return error
+            look = None if looked is None else seen(image.file_name, found.pixels)
         return _Checked(encoded, FORMATS[found.kind], *found.stored_wh_px, found.grey, look)
 
     with (

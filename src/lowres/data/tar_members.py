@@ -35,7 +35,7 @@ def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
             try:
                 tar = tar or tarfile.TarFile(fileobj=file, mode="r", tarinfo=_Header)
                 member = tar.next()
-            except Exception as error:
+            except Exception as error:  # headers also make OverflowError, IndexError, RecursionError and more
                 raise ValueError(compressed_tar_refusal(path) or _refusal(path, error)) from error
             if member is None:
                 return

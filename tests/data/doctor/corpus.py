@@ -15,6 +15,15 @@ import cv2
 import numpy as np
 from PIL import Image
 from tests.data.hostile_tars import HEADERS
+from tests.data.odd_images import (
+    NEXT_DIRECTORY,
+    STRIP_OFFSETS,
+    big_tiff_pointing_beyond,
+    cut_in_second_directory,
+    png_chunk,
+    png_claiming_chunk,
+    tiff_with_tile,
+)
 
 from lowres.data.image_archives import MAX_FILE_BYTES
 
@@ -77,11 +86,13 @@ class Planted:
 
 
 def png_claiming(width, height, bits=8, colour=2, body=b""):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body, 9)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(body, 9))
+        + png_chunk(b"IEND", b"")
+    )
 
 
 def rotated(orientation=6, kind="JPEG"):
@@ -100,6 +111,10 @@ def palette_with_transparency():
 
 def two_pages():
     return encoded(picture(803), "TIFF", save_all=True, append_images=[Image.fromarray(picture(804))])
+
+
+def big_tiff():
+    return encoded(picture(816), "TIFF", big_tiff=True)
 
 
 def broken_png():
@@ -131,6 +146,13 @@ CONTENTS = {
     "exif rotation": ("exif_rotated", "x.jpg", lambda: rotated(6)),
     "exif rotation in a png": ("exif_rotated", "x.png", lambda: rotated(3, "PNG")),
     "two pages": ("several_pictures", "x.tif", two_pages),
+    "two pages, cut in the second": ("several_pictures", "x.tif", lambda: cut_in_second_directory(two_pages())),
+    "second page beyond any file": (
+        "several_pictures", "x.tif", lambda: big_tiff_pointing_beyond(big_tiff(), NEXT_DIRECTORY),
+    ),
+    "pixels beyond any file": ("truncated", "x.tif", lambda: big_tiff_pointing_beyond(big_tiff(), STRIP_OFFSETS)),
+    "png whose chunk claims 2 GB": ("truncated", "x.png", lambda: png_claiming_chunk(encoded(picture(817)), 2**31 - 1)),
+    "tiff of 64 px in a tile of 300 megapixels": ("too_much_memory", "x.tif", lambda: tiff_with_tile(64, 64, 17400)),
     "suffix of another format": ("wrong_suffix", "x.jpg", lambda: encoded(picture(813))),
 }  # fmt: skip
 

@@ -85,6 +85,9 @@ KINDS: dict[str, Kind] = {
     "file_too_large": Kind(_E, "image file is too large to be read", "compress it or make it smaller", _DROP_IMAGE),
     "not_an_image": Kind(_E, "file is not an image", "replace it", _DROP_IMAGE),
     "too_many_pixels": Kind(_E, "image has too many pixels", "tile it or make it smaller", _DROP_IMAGE),
+    "too_much_memory": Kind(
+        _E, "image takes too much memory to decode", "save it as a plain JPEG or PNG, or make it smaller", _DROP_IMAGE
+    ),
     "too_small": Kind(_E, "image is too small", "leave it out", _DROP_IMAGE),
     "small_image": Kind(
         _N, "image has a side below 32 px, which prepare refuses where data.min_side_px is more", "leave it out"

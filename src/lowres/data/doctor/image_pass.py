@@ -1,22 +1,24 @@
 """The one pass over all images: on all cores, in bounded memory.
 
-Threads do, since both decoders let go of the interpreter while they work. Small images are decoded side by side; of
-large ones one at a time, so that a folder of almost-bombs costs the memory of one.
+Threads do, since both decoders let go of the interpreter while they work. As many images are decoded side by side as
+the memory of the largest allowed one is enough for, so that a folder of almost-bombs costs the memory of one.
 """
 
 import os
-import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lowres.data.doctor.image_checks import ImageFacts, header_px, inspect_image
+from lowres.data.doctor.image_checks import ImageFacts, inspect_image
+from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout
 from lowres.data.image_archives import MAX_FILE_BYTES
+from lowres.data.images import MAX_DECODING_BYTES, memory_to_decode
 from lowres.data.in_order import map_in_order
+from lowres.data.memory_budget import MemoryBudget
 
-_LARGE_BYTES = 4_000_000
-_LARGE_PX = 4_000_000
+_HEAD_BYTES = 1 << 16
 _MOST_THREADS = 16
 
 
@@ -41,7 +43,7 @@ def examine_images(
 ) -> list[list[ImageFacts | None]]:
     """Facts of each image of each split; None where there is no file. `threads` is the number of cores without it."""
     facts: list[list[ImageFacts | None]] = [[None] * len(split.images) for split in layout.splits]
-    one_at_a_time = threading.Lock()
+    budget = MemoryBudget(MAX_DECODING_BYTES)
 
     def inspect(job: _Job) -> ImageFacts:
         split = layout.splits[job.split]
@@ -51,31 +53,34 @@ def examine_images(
         size = split.files.sizes[split.files.full_name(name) or name]
         if size > MAX_FILE_BYTES:
             return ImageFacts(None, (("file_too_large", f"{size} bytes, {MAX_FILE_BYTES} are allowed"),))
-
-        def look(encoded: bytes) -> ImageFacts:
+        with budget.taken(_bytes_to_take(split.files, name, size)):
+            try:
+                encoded = split.files.read(name)
+            except (ValueError, OSError) as error:
+                return ImageFacts(None, (("cannot_be_read", str(error)),))
             return inspect_image(
                 encoded, name=name, min_side_px=min_side_px, max_pixels=max_pixels, upright=layout.labelled
             )
 
-        try:
-            if size > _LARGE_BYTES:
-                with one_at_a_time:
-                    return look(split.files.read(name))
-            encoded = split.files.read(name)
-        except (ValueError, OSError) as error:
-            return ImageFacts(None, (("cannot_be_read", str(error)),))
-        if header_px(encoded) > _LARGE_PX:
-            with one_at_a_time:
-                return look(encoded)
-        return look(encoded)
-
     threads = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata and sizes, which are ours to judge
         results = map_in_order(pool, inspect, _jobs(layout), ahead=4 * threads)
         for done, (job, found) in enumerate(results, start=1):
             facts[job.split][job.image] = found
             on_progress(done)
     return facts
+
+
+def _bytes_to_take(files: Listing, name: str, size_bytes: int) -> int:
+    """Of the file and of what decoding it takes; all there are where its first bytes do not tell."""
+    try:
+        needed = memory_to_decode(files.files.head(name, _HEAD_BYTES))
+    except (ValueError, OSError):
+        return 0  # nor can the whole be read
+    if needed is None:
+        needed = MAX_DECODING_BYTES if size_bytes > _HEAD_BYTES else 0
+    return size_bytes + needed
 
 
 def _jobs(layout: Layout) -> list[_Job]:

@@ -1,18 +1,15 @@
 """Folders of pictures without boxes: one folder per class, label masks beside pictures, or pictures alone."""
 
-import io
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
-from PIL import Image
 
 from lowres.data.doctor.findings import Finding
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout, LooseImage, LooseObject, LooseSplit
-from lowres.data.images import BadImageError, read_header
+from lowres.data.images import decode_grey, opened
 from lowres.data.recognise_others import labelled_kinds
 
 _FEW_LABELS = 64
@@ -106,16 +103,13 @@ def _are_masks(files: Listing, names: list[str]) -> bool:
 def _is_mask(files: Listing, name: str) -> bool:
     try:
         encoded = files.read(name)
-        kind, width, height = read_header(encoded)
-        if kind != "PNG" or width * height > 64e6:
+        image = opened(encoded)
+        if image.format != "PNG" or image.mode not in ("L", "P", "1"):
             return False
-        with Image.open(io.BytesIO(encoded)) as image:
-            if image.mode not in ("L", "P", "1"):
-                return False
-    except (BadImageError, ValueError, OSError):
+        values = decode_grey(encoded)
+    except (ValueError, OSError):
         return False
-    values = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return values is not None and len(np.unique(values)) <= _FEW_LABELS
+    return len(np.unique(values)) <= _FEW_LABELS
 
 
 def _listed(names: Iterable[str]) -> str:
