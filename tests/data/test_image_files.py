@@ -186,3 +186,17 @@ def test_damaged_zips_are_refused(tmp_path):
     path.write_bytes(flags)
     with pytest.raises(ValueError, match=r"the zip is damaged or encrypted here: .*encrypted"):
         open_images(path).read("1.jpg")
+
+
+def test_a_zip_with_a_nameless_member_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr(zipfile.ZipInfo("x"), b"one")
+    path = tmp_path / "a.zip"
+    data = bytearray(path.read_bytes())
+    directory, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    data[directory + 28] = 0  # the length of the name
+    data[end + 12] -= 1  # that of the directory
+    del data[directory + 46]
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.zip: member '' leads out of the archive"):
+        open_images(path)

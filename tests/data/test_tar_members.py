@@ -50,3 +50,19 @@ def test_folders_and_links_are_members_too(tmp_path):
 def test_a_pax_header_may_state_the_size_of_the_next_file(tmp_path):
     path = written(tmp_path, pax(b"12 size=512\n") + header("a.png") + b"x" * 512 + header("b.png") + bytes(1024))
     assert [(member.name, member.size) for member in tar_members(path)] == [("a.png", 512), ("b.png", 0)]
+
+
+@pytest.mark.parametrize(("start", "end"), [(1024, 1034), (1034, 4096)])
+def test_a_header_that_is_damaged_or_cut_is_not_taken_for_the_end(tmp_path, start, end):
+    content = bytearray(header("a.png") + header("b.png") + header("c.png") + bytes(1024))
+    assert [member.name for member in tar_members(written(tmp_path, content))] == ["a.png", "b.png", "c.png"]
+    del content[start:end]
+    with pytest.raises(
+        ValueError, match=r"a\.tar: cannot be read as an uncompressed tar \(damaged header at byte 1024\)"
+    ):
+        list(tar_members(written(tmp_path, content)))
+
+
+def test_a_tar_may_end_without_blocks_of_zeros_and_have_anything_behind_them(tmp_path):
+    for end in (b"", bytes(512), bytes(1024) + b"x" * 99):
+        assert len(list(tar_members(written(tmp_path, header("a.png") + end)))) == 1

@@ -158,4 +158,9 @@ class ImageZip:
 def is_regular(info: zipfile.ZipInfo) -> bool:
     """Whether a member is a file: no folder, link, device or pipe."""
     kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the zip was made on a system without such modes
-    return not info.is_dir() and kind in (0, stat.S_IFREG)
+    return not is_folder(info) and kind in (0, stat.S_IFREG)
+
+
+def is_folder(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a folder; `is_dir` of Python 3.11 fails where the name is empty."""
+    return info.filename.endswith("/")

@@ -8,7 +8,7 @@ them (CVE-2024-6232).
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from lowres.data.compressed_tars import compressed_tar_refusal
 
@@ -38,11 +38,19 @@ def tar_members(path: Path) -> Iterator[tarfile.TarInfo]:
             except Exception as error:  # headers also make OverflowError, IndexError, RecursionError and more
                 raise ValueError(compressed_tar_refusal(path) or _refusal(path, error)) from error
             if member is None:
+                _check_end(path, file, tar.offset)
                 return
             if member.size < 0 or member.offset <= last:  # pax headers and sparse files state sizes elsewhere, too
                 raise ValueError(_refusal(path, _negative(member)))
             last = member.offset
             yield member
+
+
+def _check_end(path: Path, file: BinaryIO, offset: int) -> None:
+    """`tarfile` takes a damaged header for the end, where a block of zeros or nothing must be."""
+    file.seek(offset)
+    if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise ValueError(_refusal(path, tarfile.ReadError(f"damaged header at byte {offset}")))
 
 
 class _Header(tarfile.TarInfo):

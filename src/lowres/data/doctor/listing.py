@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lowres.data.archive_paths import FilesBelow
-from lowres.data.image_archives import is_regular
+from lowres.data.image_archives import is_folder, is_regular
 from lowres.data.image_files import open_images
 from lowres.data.tar_members import tar_members
 
@@ -122,7 +122,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, str]]:
         # NotImplementedError is what zipfile raises for a compression it does not know.
         raise ValueError(f"{path}: cannot be read as a zip ({error})") from error
     for info in members:
-        if not info.is_dir():
+        if not is_folder(info):
             yield info.filename, info.file_size, "" if is_regular(info) else "link or device"
 
 
