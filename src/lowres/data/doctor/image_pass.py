@@ -19,6 +19,7 @@ from lowres.data.in_order import map_in_order
 from lowres.data.memory_budget import MemoryBudget
 
 _HEAD_BYTES = 1 << 16
+_SMALL_BYTES = 4_000_000
 _MOST_THREADS = 16
 
 
@@ -73,14 +74,16 @@ def examine_images(
 
 
 def _bytes_to_take(files: Listing, name: str, size_bytes: int) -> int:
-    """Of the file and of what decoding it takes; all there are where its first bytes do not tell."""
+    """Of the file and of what decoding it takes; all there are where a large file's first bytes do not tell."""
     try:
         needed = memory_to_decode(files.files.head(name, _HEAD_BYTES))
+        if (
+            needed is None and size_bytes <= _SMALL_BYTES
+        ):  # large metadata before the size, or a TIFF's header at its end
+            needed = memory_to_decode(files.read(name)) or 0
     except (ValueError, OSError):
         return 0  # nor can the whole be read
-    if needed is None:
-        needed = MAX_DECODING_BYTES if size_bytes > _HEAD_BYTES else 0
-    return size_bytes + needed
+    return size_bytes + (MAX_DECODING_BYTES if needed is None else needed)
 
 
 def _jobs(layout: Layout) -> list[_Job]:
