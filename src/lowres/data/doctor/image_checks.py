@@ -121,9 +121,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _several(image: Image.Image) -> str:
-    """Asked last: to count the pictures of a TIFF, Pillow goes through all of them, and may get lost on the way."""
-    try:
-        count = from_decoder(lambda: getattr(image, "n_frames", 1))
-    except BadImageError as error:
-        return f"of which the first alone can be read ({error.__cause__})"
-    return f"{count} pictures" if count > 1 else ""
+    if not getattr(image, "is_animated", False):
+        return ""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return "more than one"  # to count them Pillow reads them all: they may be damaged, or go on without end
+    return f"{getattr(image, 'n_frames', 'several')} pictures"

@@ -77,9 +77,7 @@ def _bytes_to_take(files: Listing, name: str, size_bytes: int) -> int:
     """Of the file and of what decoding it takes; all there are where a large file's first bytes do not tell."""
     try:
         needed = memory_to_decode(files.files.head(name, _HEAD_BYTES))
-        if (
-            needed is None and size_bytes <= _SMALL_BYTES
-        ):  # large metadata before the size, or a TIFF's header at its end
+        if needed is None and size_bytes <= _SMALL_BYTES:  # metadata stand before the size, or a TIFF has it at its end
             needed = memory_to_decode(files.read(name)) or 0
     except (ValueError, OSError):
         return 0  # nor can the whole be read
