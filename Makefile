@@ -50,8 +50,8 @@ kill-test: $(VENV)/.stamp-dev ## Kill a training at 20 random moments, with 0 an
 test-tt100k: $(VENV)/.stamp-dev ## Hold the TT100K evaluator against its literal rules on 20,000 random data sets; minutes
 	LOWRES_TT100K_CASES=20000 OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) tests/evaluation/test_tt100k_matching.py
 
-test-doctor: $(VENV)/.stamp-dev ## Also hold the doctor's memory on the largest images that are allowed
-	LOWRES_LARGE_IMAGES=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/stages/test_doctor.py
+test-doctor: $(VENV)/.stamp-dev ## Also hold the memory of doctor and prepare on the largest images that are allowed; minutes
+	env -u MALLOC_MMAP_MAX_ -u MALLOC_TRIM_THRESHOLD_ LOWRES_LARGE_IMAGES=1 OMP_NUM_THREADS=1 $(BIN)/pytest -o faulthandler_timeout=0 tests/stages/test_doctor.py
 
 evaluator-parity: $(VENV)/.stamp-dev ## Hold both engines (hotcoco: the extra `fast`) against pycocotools on 1000 random pairs of files
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e '.[fast]'

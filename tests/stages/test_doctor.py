@@ -12,23 +12,32 @@ from tests.data.odd_images import png_claiming_chunk, tiff_with_tile
 from lowres.data.images import MAX_DECODING_BYTES, memory_to_decode
 from lowres.stages import doctor
 
-MEASURED = """
+PEAK = """
 import sys
 from pathlib import Path
-from lowres.data.coco import CocoSource
+def resident(key):
+    # Not ru_maxrss: a child begins with its parent's.
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) // 1024
+root = Path(sys.argv[1])
+"""
+MEASURED = {
+    "doctor": PEAK + """
 from lowres.data.doctor.examine import examine
 from lowres.data.doctor.layouts import find_layout
+before = resident("VmRSS")
+whole = sum(fact.whole for split in examine(find_layout(root), threads=8).facts for fact in split)
+print(whole, before, resident("VmHWM"))
+""",
+    "prepare": PEAK + """
+from lowres.data.coco import CocoSource
 from lowres.data.pack import pack_split
-root = Path(sys.argv[2])
-if sys.argv[1] == "doctor":
-    whole = sum(fact.whole for split in examine(find_layout(root), threads=8).facts for fact in split)
-else:
-    source = CocoSource(root / "images/train", root / "annotations/instances_train.json")
-    whole = pack_split(source, root / "packed", shard_bytes=10**9, max_bad_fraction=1, min_side_px=1, looked=[])["read"]
-# Not ru_maxrss: a child begins with its parent's.
-peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(whole, int(peak.split()[1]) // 1024)
-"""
+before = resident("VmRSS")
+source = CocoSource(root / "images/train", root / "annotations/instances_train.json")
+report = pack_split(source, root / "packed", shard_bytes=10**9, max_bad_fraction=1, min_side_px=1, looked=[])
+print(report["read"], before, resident("VmHWM"))
+""",
+}  # fmt: skip
 
 
 def flat(kind, mode="RGB", number=1, **options):
@@ -54,7 +63,6 @@ LARGEST = {
     "tif": (7990, flat("TIFF", compression="tiff_lzw")),
     "tif in one strip": (7060, flat("TIFF", compression="tiff_lzw", strip_size=1 << 30)),
     "tif turned": (7060, flat("TIFF", compression="tiff_lzw", tiffinfo={274: 6})),
-    "tif with a large tile": (9990, lambda side: tiff_with_tile(64, side)),
 }
 
 
@@ -216,21 +224,26 @@ def add_the_largest(data):
         needed = memory_to_decode(content)
         assert 0.97 * MAX_DECODING_BYTES < needed <= MAX_DECODING_BYTES, f"{name}: {needed}"
         for number in range(2):
-            stated = 64 if "tile" in name else side
-            data.add(content=content, name=f"{name}{number}.{name.split()[0]}", size=(stated, stated))
+            data.add(content=content, name=f"{name}{number}.{name.split()[0]}", size=(side, side))
+    data.add(content=tiff_with_tile(64, 9990), name="tile.tif", size=(64, 64))  # OpenCV refuses it, Pillow does not
 
 
 @pytest.mark.parametrize("stage", ["doctor", "prepare"])
 def test_memory_stays_under_500_mb_on_bombs_and_the_largest_allowed_images(stage, tmp_path):
-    """The largest allowed images take minutes: `make test-doctor` has them, the suite the bombs."""
+    """The largest allowed images take minutes: `make test-doctor` has them, the suite the bombs.
+
+    Images may take as much in `prepare` as in `doctor`, beside 240 MB of torch, which `doctor` does without.
+    """
     data = Planted(tmp_path)
     sound = 10 if stage == "doctor" else 6
     add_bombs(data)
     if os.environ.get("LOWRES_LARGE_IMAGES"):
         add_the_largest(data)
         sound += 2 * len(LARGEST)
-    command = [sys.executable, "-c", MEASURED, stage, str(data.write())]
+    command = [sys.executable, "-c", MEASURED[stage], str(data.write())]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    whole, megabytes = (int(word) for word in done.stdout.split())
+    whole, before, peak = (int(word) for word in done.stdout.split())
     assert whole == sound
-    assert megabytes < 500
+    assert peak - before < 440
+    if stage == "doctor":
+        assert peak < 500

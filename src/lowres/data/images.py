@@ -23,6 +23,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from lowres.data.decoding_cost import decoding_bytes, png_chunks
+from lowres.data.memory_budget import LARGE_BYTES, give_back_what_is_free
 
 FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif", "PPM": ".ppm"}
 """What is read, by Pillow's name, and the suffix under which it is packed."""
@@ -129,20 +130,33 @@ def checked_image(
     Raises:
         BadImageError: with the reason and the numbers.
     """
-    image = opened(encoded)
-    try:
-        kind, width, height = str(image.format), image.width, image.height
-        _check_size((width, height), expected_wh_px, min_side_px, max_pixels)
-        _check_cost(image, encoded)
-        from_decoder(image.load)
-        on_loaded(image)
-        grey = image.mode in _GREY_MODES
-    finally:
-        image.close()  # frees the pixels now, before OpenCV makes others
+    kind, (width, height), grey = _read_by_pillow(encoded, expected_wh_px, min_side_px, max_pixels, on_loaded)
+    if 4 * width * height >= LARGE_BYTES:
+        give_back_what_is_free()
     pixels = decode_upright(encoded) if upright else decode_rgb(encoded)
     if pixels.shape[:2] != (height, width) and not (upright and pixels.shape[:2] == (width, height)):
         raise BadImageError("truncated or damaged", "header and pixels disagree on the size")
     return CheckedImage(kind, (width, height), grey, pixels)
+
+
+def _read_by_pillow(
+    encoded: bytes,
+    expected_wh_px: tuple[int, int] | None,
+    min_side_px: int,
+    max_pixels: float,
+    on_loaded: Callable[[Image.Image], None],
+) -> tuple[str, tuple[int, int], bool]:
+    """Format, size as stored and whether it is grey. All that Pillow holds is let go before OpenCV begins."""
+    image = opened(encoded)
+    try:
+        wh_px = (image.width, image.height)
+        _check_size(wh_px, expected_wh_px, min_side_px, max_pixels)
+        _check_cost(image, encoded)
+        from_decoder(image.load)
+        on_loaded(image)
+        return str(image.format), wh_px, image.mode in _GREY_MODES
+    finally:
+        image.close()  # also where an exception keeps this frame alive
 
 
 def _check_size(

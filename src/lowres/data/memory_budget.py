@@ -1,8 +1,12 @@
 """Threads that take turns where together they would take too much memory."""
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+LARGE_BYTES = 32_000_000
+"""From here on it is worth the milliseconds to give back what was freed."""
 
 
 class MemoryBudget:
@@ -25,6 +29,15 @@ class MemoryBudget:
         try:
             yield
         finally:
+            if wanted_bytes >= LARGE_BYTES:
+                give_back_what_is_free()
             with self._changed:
                 self._taken -= wanted_bytes
                 self._changed.notify_all()
+
+
+def give_back_what_is_free() -> None:
+    """Of Pillow's blocks of 16 MB glibc keeps what is freed, for each thread by itself, while others want memory."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other systems have none, and keep less
+    if trim is not None:
+        trim(0)

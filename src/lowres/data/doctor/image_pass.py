@@ -54,17 +54,24 @@ def examine_images(
         size = split.files.sizes[split.files.full_name(name) or name]
         if size > MAX_FILE_BYTES:
             return ImageFacts(None, (("file_too_large", f"{size} bytes, {MAX_FILE_BYTES} are allowed"),))
-        with budget.taken(_bytes_to_take(split.files, name, size)):
+        files = split.files
+
+        def look() -> ImageFacts:
             try:
-                encoded = split.files.read(name)
+                encoded = files.read(name)
             except (ValueError, OSError) as error:
                 return ImageFacts(None, (("cannot_be_read", str(error)),))
             return inspect_image(
                 encoded, name=name, min_side_px=min_side_px, max_pixels=max_pixels, upright=layout.labelled
             )
 
+        wanted = _bytes_to_take(files, name, size)
+        with budget.taken(wanted):
+            # Of these there are never two at a time; one thread for all, because malloc keeps some memory for each.
+            return largest.submit(look).result() if wanted > MAX_DECODING_BYTES / 2 else look()
+
     threads = threads or min(_MOST_THREADS, len(os.sched_getaffinity(0)))
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(1) as largest, ThreadPoolExecutor(threads) as pool:
         warnings.filterwarnings("ignore", module="PIL")  # remarks on metadata and sizes, which are ours to judge
         results = map_in_order(pool, inspect, _jobs(layout), ahead=4 * threads)
         for done, (job, found) in enumerate(results, start=1):
