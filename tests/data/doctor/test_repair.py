@@ -67,9 +67,9 @@ def test_two_files_of_one_split_name_are_two_splits_of_the_copy(tmp_path):
     (root / "annotations/instances_val.json").rename(root / "annotations/train.json")
     for file in (root / "images/val").iterdir():
         file.rename(root / "images/train" / file.name)
-    assert [split.name for split in find_layout(root).splits] == ["train", "train"]
+    assert [split.name for split in find_layout(root).splits] == ["train", "train-train"]
     assert len(repaired(root, tmp_path / "copy")) == 10
     assert {path.name for path in (tmp_path / "copy/annotations").iterdir()} == {
         "instances_train.json",
-        "instances_train-2.json",
+        "instances_train-train.json",
     }
