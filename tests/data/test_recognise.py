@@ -345,6 +345,28 @@ def test_what_is_ambiguous_or_unknown_is_refused_with_what_was_seen(root, files,
     assert str(caught.value).startswith(str(root))
 
 
+DAMAGED = {
+    "cut off": ('{"images": [', "malformed JSON"),
+    "no images": (INSTANCES | {"images": []}, "lists no images"),
+    "no categories": ({key: INSTANCES[key] for key in ("images", "annotations")}, "has no list 'categories'"),
+    "no box in the first": (INSTANCES | {"annotations": [{"image_id": 1}]}, "its first annotation has no bbox"),
+}
+
+
+@pytest.mark.parametrize("name", ["annotations/instances_test2017.json", "test.json"])
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_annotations_of_a_split_are_no_absent_split(root, name, damage):
+    content, why = DAMAGED[damage]
+    fill(root, coco("train") | coco("val") | {name: content})
+    with pytest.raises(ValueError, match=f"{name}: .*{why}.*it seems to be the annotations of 'test': mend or remove"):
+        recognise(root)
+
+
+def test_other_json_beside_a_data_set_is_passed_over(root):
+    fill(root, coco("train") | {"results_val.json": [], "notes_test.json": "{", "config.json": {"images": []}})
+    assert recognise(root).settings["test"] is None
+
+
 def test_layout_in_a_folder_and_another_in_its_archive_is_ambiguous(root):
     fill(root, YOLO)
     fill(root.parent / "inner", {"Annotations/1.xml": XML.format("dog"), "ImageSets/Main/train.txt": "1"})

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lowres.data.image_files import open_images
-from lowres.data.recognised import Found, Place, split_in_name
+from lowres.data.recognised import OTHER_JSON, Found, Place, says_annotations, split_in_name
 
 _MAX_FILES = 50
 
@@ -14,9 +14,11 @@ def find_coco(place: Place) -> list[Found]:
     """At most one find; JSON files that cannot be read are noted.
 
     Raises:
-        ValueError: two files for one split, or images of a split that are nowhere or in several places.
+        ValueError: two files for one split, or one that is damaged, or images of a split that are nowhere or in several
+            places.
     """
     candidates: dict[str, list[str]] = {}  # file -> some of its images' names
+    damaged: dict[str, str] = {}  # file -> why it is none, although it should be
     names = place.top_names(".json")
     if len(names) > _MAX_FILES:
         place.notes.append(f"{len(names)} JSON files, over {_MAX_FILES}: not looked into")
@@ -26,15 +28,24 @@ def find_coco(place: Place) -> list[Found]:
             document = place.json(name)
         except ValueError as error:
             place.notes.append(str(error))
+            if says_annotations(name):
+                damaged[name] = str(error)
             continue
-        sample = _sample(document)
+        sample, fault = _sample(document), _fault(document)
         if sample:
             candidates[name] = sample
+        elif fault and not PurePosixPath(name).name.startswith(OTHER_JSON):
+            place.notes.append(f"{place.root}/{name}: {fault}")
+            damaged[name] = place.notes[-1]
     if not candidates:
         return []
     by_split: dict[str, list[str]] = {}
     for name in candidates:
         by_split.setdefault(split_in_name(name) or ("train" if len(candidates) == 1 else ""), []).append(name)
+    for name, why in damaged.items():
+        if (split := split_in_name(name)) is not None and split not in by_split:
+            # Left out, it would be a data set that has no such split, or another for it.
+            raise ValueError(f"{why}; it seems to be the annotations of '{split}': mend or remove it")
     if "" in by_split:
         raise ValueError(
             f"{place.root}: {by_split[''][0]} is COCO, but neither its name nor its folder says train, val or test, "
@@ -65,6 +76,19 @@ def _sample(document: dict[str, Any]) -> list[str]:
     chosen = [images[0], images[len(images) // 2], images[-1]]
     names = [image.get("file_name") for image in chosen if isinstance(image, dict)]
     return [name for name in names if isinstance(name, str) and name]
+
+
+def _fault(document: dict[str, Any]) -> str:
+    """Why what has at least two sections of COCO instances is none."""
+    sections = ("images", "annotations", "categories")
+    if sum(section in document for section in sections) < 2:
+        return ""
+    for section in sections:
+        if not isinstance(document.get(section), list):
+            return f"has no list {section!r}"
+    if not document["images"]:
+        return "lists no images"
+    return "its first annotation has no bbox or category_id, or its images have no names"
 
 
 def _the_one(place: Place, split: str, files: list[str]) -> str:

@@ -11,6 +11,8 @@ from lowres.data.image_files import ImageFiles
 from lowres.data.text_files import json_object, read_json_object
 
 ARCHIVES = (".tar", ".zip")
+OTHER_JSON = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")  # beside COCO's instances
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 class Place:
@@ -66,9 +68,17 @@ class Found:
 
 def split_in_name(name: str) -> str | None:
     """The split that a path names, looked for from its end: 'instances_val2017.json' and 'valid/a.json' are val."""
-    words = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
     for part in reversed(PurePosixPath(name).parts):
-        found = {words[word] for word in re.split(r"[^a-z]+", part.lower()) if word in words}
+        found = {_SPLITS[word] for word in re.split(r"[^a-z]+", part.lower()) if word in _SPLITS}
         if len(found) == 1:
             return found.pop()
     return None
+
+
+def says_annotations(name: str) -> bool:
+    """Whether a path says that its JSON file holds annotations of objects, whatever is in it."""
+    path = PurePosixPath(name)
+    if path.name.startswith(OTHER_JSON):
+        return False
+    words = ("instances", "annotation", "coco")
+    return path.parent.name == "annotations" or path.stem in _SPLITS or any(word in path.name for word in words)

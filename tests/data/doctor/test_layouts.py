@@ -314,3 +314,25 @@ def test_an_exif_rotation_is_no_fault_of_an_image_without_boxes(tmp_path):
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(ValueError, match="neither annotations nor pictures"):
         find_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda document: '{"images": [', "unreadable_annotations"),
+        (lambda document: json.dumps(document | {"images": []}), "no_images_listed"),
+        (lambda document: json.dumps({k: v for k, v in document.items() if k != "categories"}), "missing_section"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_whose_annotations_are_damaged_does_not_vanish(tmp_path, split, spoil, kind):
+    data = Planted(tmp_path)
+    root = data.write()
+    (root / f"annotations/instances_{split}.json").write_text(spoil(data.documents[split]))
+    assert kind in {found for found, _ in kinds(root)}
+
+
+def test_a_first_annotation_without_a_box_is_told(tmp_path):
+    data = Planted(tmp_path)
+    del data.documents["val"]["annotations"][0]["bbox"]
+    assert "no_box" in {found for found, _ in kinds(data.write())}

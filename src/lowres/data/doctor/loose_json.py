@@ -12,10 +12,9 @@ from lowres.data.doctor.findings import Finding
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import Layout, LooseSplit
 from lowres.data.doctor.tt100k_reading import read_tt100k
-from lowres.data.recognised import split_in_name
+from lowres.data.recognised import OTHER_JSON, says_annotations, split_in_name
 from lowres.data.text_files import json_object, read_json_object
 
-_OTHER_JSON = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")  # beside COCO's instances
 _ENOUGH = 50  # file names that are looked up to tell whose folder it is
 
 
@@ -48,7 +47,7 @@ def json_layout(place: JsonPlace, files: Sequence[Path]) -> Layout | None:
         try:
             document = place.document(file)
         except (ValueError, OSError) as error:
-            (broken if _is_meant(file) else unknown).append(
+            (broken if says_annotations(file.as_posix()) else unknown).append(
                 Finding("unreadable_annotations", _split_name(file, place.root), file.name, str(error))
             )
             continue
@@ -168,12 +167,7 @@ def _set_apart(split: LooseSplit, folder: Path, taken: set[str]) -> None:
 
 
 def _may_be(name: str) -> bool:
-    return not name.startswith((".", *_OTHER_JSON))
-
-
-def _is_meant(file: Path) -> bool:
-    """Whether a name says that the file holds annotations."""
-    return file.parent.name == "annotations" or any(word in file.name for word in ("instances", "annotation", "coco"))
+    return not name.startswith((".", *OTHER_JSON))
 
 
 def _texts(section: object, key: str) -> list[str]:
