@@ -49,7 +49,9 @@ KINDS: dict[str, Kind] = {
         "written as COCO",
     ),
     "labelled_images": Kind(_N, "data set of labelled images; set its kind", "set data.source.kind as it says"),
-    "unreadable_annotations": Kind(_E, "annotation file cannot be read", "write it anew from its origin"),
+    "unreadable_annotations": Kind(
+        _E, "annotation file cannot be read", "write it anew from its origin", "the file and its images are left out"
+    ),
     "missing_section": Kind(_E, "annotation file lacks a list", "write it anew from its origin"),
     "odd_entry": Kind(_E, "entry is no JSON object", "remove the entry", "the entry is left out"),
     "no_images_listed": Kind(_E, "split lists no image", "add images, or remove the split"),
