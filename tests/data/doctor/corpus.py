@@ -216,7 +216,8 @@ def of_entry(kind, objects=2, **changes):
             entry.pop(key)
             if value is not None:
                 entry[key] = value
-        return kind, "images[6]" if kind in ("no_file_name", "bad_image_id") else str(entry.get("file_name"))
+        by_position = kind in ("no_file_name", "bad_image_id", "no_image_id")
+        return kind, "images[6]" if by_position else str(entry["file_name"])
 
     return plant
 
@@ -386,6 +387,7 @@ IMAGES = {name: of_content(*fault) for name, fault in CONTENTS.items()} | {
     "absolute name": of_entry("escaping_file_name", file_name="/etc/hostname"),
     "listed twice": listed_twice,
     "image id again": of_entry("repeated_image_id", id=1),
+    "no image id": of_entry("no_image_id", id=None),
     "image id as text": of_entry("bad_image_id", id="seven"),
     "no objects": of_entry("no_objects", objects=0),
 }

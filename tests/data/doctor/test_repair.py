@@ -73,3 +73,67 @@ def test_two_files_of_one_split_name_are_two_splits_of_the_copy(tmp_path):
         "instances_train.json",
         "instances_train-train.json",
     }
+
+
+def copied(data, tmp_path):
+    """Boxes of train in the repaired copy by file name, and what changed by its place."""
+    changes = write_repaired(examine(find_layout(data.write()), threads=1), tmp_path / "copy")
+    document = json.loads((tmp_path / "copy/annotations/instances_train.json").read_text())
+    boxes = {
+        entry["file_name"]: [found["bbox"] for found in document["annotations"] if found["image_id"] == entry["id"]]
+        for entry in document["images"]
+    }
+    return boxes, {change["what"]: change["change"] for change in changes}
+
+
+def with_ids(data, image_id, annotated_id):
+    """Image 6 of train gets the id, and its two annotations are said to be of the other."""
+    train = data.documents["train"]
+    train["images"][5]["id"] = image_id
+    for entry in train["annotations"][10:]:
+        entry["image_id"] = annotated_id
+
+
+def test_images_that_share_an_id_are_left_out_all(tmp_path):
+    data = Planted(tmp_path / "data")
+    with_ids(data, 1, 1)
+    boxes, changes = copied(data, tmp_path)
+    assert list(boxes) == ["train2.png", "train3.png", "train4.png", "train5.png"]
+    for one, other in (("train1.png", "train6.png"), ("train6.png", "train1.png")):
+        why = f"its id is also that of {other} (id 1), and whose the boxes are is unknown"
+        assert changes[f"{one} (id 1)"] == f"left out: {why}"
+
+
+def test_an_entry_that_is_listed_again_whole_keeps_its_boxes(tmp_path):
+    data = Planted(tmp_path / "data")
+    images = data.documents["train"]["images"]
+    images.append(dict(images[0]))
+    assert len(copied(data, tmp_path)[0]["train1.png"]) == 2
+
+
+ODD_IDS = [("six", "six"), ("6", "6"), (6.5, 6.5), (6.0, 6), (6, 6.0), (1e30, 1e30), (10**30, 10**30), (-6, -6)]
+
+
+@pytest.mark.parametrize(("image_id", "annotated_id"), ODD_IDS)
+def test_boxes_of_odd_image_ids_are_kept_where_the_ids_are_equal(image_id, annotated_id, tmp_path):
+    data = Planted(tmp_path / "data")
+    with_ids(data, image_id, annotated_id)
+    found = {finding.kind for finding in examine(find_layout(data.write()), threads=1).findings}
+    assert found == {"bad_image_id"}
+    assert copied(data, tmp_path)[0]["train6.png"] == [[4, 5, 20, 20], [14, 5, 20, 20]]
+
+
+@pytest.mark.parametrize(("image_id", "annotated_id"), [("6", 6), (6, "6"), (10**30, 1e30), (7, True)])
+def test_ids_that_are_not_equal_are_not_joined(image_id, annotated_id, tmp_path):
+    data = Planted(tmp_path / "data")
+    with_ids(data, image_id, annotated_id)
+    assert copied(data, tmp_path)[0]["train6.png"] == []
+
+
+@pytest.mark.parametrize("image_id", [None, "", True, [6], float("nan")])
+def test_an_image_without_an_id_is_left_out(image_id, tmp_path):
+    data = Planted(tmp_path / "data")
+    with_ids(data, image_id, image_id)
+    boxes, changes = copied(data, tmp_path)
+    assert "train6.png" not in boxes
+    assert changes[f"train6.png (id {image_id!r})"] == "left out: it has no id, so that its boxes are unknown"

@@ -1,5 +1,6 @@
 """A COCO file read with patience: every entry is taken as far as it goes, and what is wrong with it is named."""
 
+import math
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -8,6 +9,8 @@ from lowres.data.coco_values import is_id
 from lowres.data.doctor.listing import Listing
 from lowres.data.doctor.loose import LooseImage, LooseObject, LooseSplit
 from lowres.data.text_files import number_or_nan
+
+_Id = tuple[str, str | int | float]
 
 
 def read_coco(document: dict[str, Any], *, name: str, origin: Path, files: Listing | None) -> LooseSplit:
@@ -62,9 +65,9 @@ def _categories(split: LooseSplit, entries: list[tuple[int, dict[str, Any]]]) ->
     return by_id
 
 
-def _images(split: LooseSplit, entries: list[tuple[int, dict[str, Any]]]) -> dict[int, int]:
+def _images(split: LooseSplit, entries: list[tuple[int, dict[str, Any]]]) -> dict[_Id, int]:
     """Positions in `split.images` by id."""
-    by_id: dict[int, int] = {}
+    by_id: dict[_Id, int] = {}
     seen_names: set[str] = set()
     for position, entry in entries:
         index, got, name = len(split.images), entry.get("id"), entry.get("file_name")
@@ -86,15 +89,39 @@ def _images(split: LooseSplit, entries: list[tuple[int, dict[str, Any]]]) -> dic
             else:
                 seen_names.add(str(PurePosixPath(name)))
                 image.key = name
-        if not is_id(got):
-            split.found("bad_image_id", place, f"id is {got!r:.60}", index)
-        elif got in by_id:
-            split.found("repeated_image_id", image.place, f"first {split.images[by_id[got]].place}", index)
-            image.usable = False
-        else:
-            by_id[got] = index
+        _take_id(split, by_id, entry, place, index)
         image.stated_wh_px = _stated(split, image, entry, index)
     return by_id
+
+
+def _take_id(split: LooseSplit, by_id: dict[_Id, int], entry: dict[str, Any], place: str, index: int) -> None:
+    """The image's id into `by_id`. Of files that share one, nobody knows whose the boxes are: all are unusable."""
+    image, got, name = split.images[index], entry.get("id"), entry.get("file_name")
+    joined = _joined_by(got)
+    if joined is None:
+        split.found("no_image_id", place, f"id is {got!r:.60}", index)
+        image.usable, image.why_unusable = False, "it has no id, so that its boxes are unknown"
+        return
+    if not is_id(got):
+        split.found("bad_image_id", place, f"id is {got!r:.60}", index)
+    first = split.images[by_id.setdefault(joined, index)]
+    listed_again = first.key is not None and isinstance(name, str) and PurePosixPath(name) == PurePosixPath(first.key)
+    if first is not image and not listed_again:
+        split.found("repeated_image_id", image.place, f"first {first.place}", index)
+        for sharer, other in ((first, image), (image, first)):
+            sharer.usable = False
+            sharer.why_unusable = f"its id is also that of {other.place}, and whose the boxes are is unknown"
+
+
+def _joined_by(value: object) -> _Id | None:
+    """What an id is joined by: its text, or its number (1.0 is 1 while floats are exact); None where there is no id."""
+    if isinstance(value, str):
+        return ("text", value) if value.strip() else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) or abs(value) < 2**53:
+        return "number", value
+    return ("float", value) if math.isfinite(value) else None
 
 
 def _stated(split: LooseSplit, image: LooseImage, entry: dict[str, Any], index: int) -> tuple[int, int] | None:
@@ -109,7 +136,7 @@ def _stated(split: LooseSplit, image: LooseImage, entry: dict[str, Any], index: 
 
 
 def _objects(
-    split: LooseSplit, entries: list[tuple[int, dict[str, Any]]], images: dict[int, int], categories: dict[int, int]
+    split: LooseSplit, entries: list[tuple[int, dict[str, Any]]], images: dict[_Id, int], categories: dict[int, int]
 ) -> None:
     seen: dict[int, int] = {}
     boxes: dict[int, set[tuple[Any, ...]]] = defaultdict(set)
@@ -117,7 +144,8 @@ def _objects(
         got = entry.get("id")
         place = f"annotations[{position}] id {got!r:.30}"
         image_id, category_id = entry.get("image_id"), entry.get("category_id")
-        index = images.get(image_id) if is_id(image_id) else None
+        joined = _joined_by(image_id)
+        index = images.get(joined) if joined is not None else None
         if not is_id(got):
             split.found("bad_annotation_id", place, "", index)
         elif got in seen:
@@ -128,6 +156,8 @@ def _objects(
                 split.found("annotation_id_zero", place, "", index)
         if index is None:
             split.found("unknown_image", place, f"image_id is {image_id!r:.60}")
+        elif not is_id(image_id):
+            split.found("bad_image_id", place, f"image_id is {image_id!r:.60}", index)
         category = categories.get(category_id) if is_id(category_id) else None
         if category is None:
             split.found("unknown_category", place, f"category_id is {category_id!r:.60}", index)

@@ -72,8 +72,11 @@ KINDS: dict[str, Kind] = {
         "files get new names",
     ),
     # Entries of images.
-    "bad_image_id": Kind(_E, "image id is missing or no whole number", "number the images", "images are renumbered"),
-    "repeated_image_id": Kind(_E, "image id occurs twice", "give each image its own id", "the first is kept"),
+    "bad_image_id": Kind(
+        _E, "image id is no whole number from 0 to 2^63 - 1", "number the images", "images are renumbered"
+    ),
+    "no_image_id": Kind(_E, "image has no id, so that its boxes are unknown", "number the images", _DROP_IMAGE),
+    "repeated_image_id": Kind(_E, "image id occurs twice", "give each image its own id", "none of them is kept"),
     "no_file_name": Kind(_E, "image entry has no file name", "add it", _DROP_IMAGE),
     "repeated_file_name": Kind(_E, "image file is listed twice", "merge the two entries", "the first is kept"),
     "escaping_file_name": Kind(_E, "file name leads out of the image folder", "correct it", _DROP_IMAGE),

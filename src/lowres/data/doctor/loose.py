@@ -30,6 +30,7 @@ class LooseImage:
     stated_wh_px: tuple[int, int] | None
     objects: list[LooseObject] = field(default_factory=list)
     usable: bool = True  # False where the entry is beyond repair: a repaired copy leaves it out
+    why_unusable: str = "its entry is beyond repair"
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """A repaired copy of a data set, in COCO form, with a record of every change. The original is never touched.
 
 What cannot be known is not guessed: an image whose size contradicts its annotations is left out unless EXIF explains
-it, a box with a negative side is dropped, not turned. Ids are numbered anew; classes are joined by name.
+it, images that share an id are left out, a box with a negative side is dropped, not turned. Ids are numbered anew;
+classes are joined by name.
 """
 
 import json
@@ -84,7 +85,7 @@ def _left_out(examination: Examination, place: tuple[int, int], image: LooseImag
     if facts is None:
         return "no such file"
     if not image.usable:
-        return "its entry is beyond repair"
+        return image.why_unusable
     if not facts.whole:
         return facts.faults[0][1]
     differs = image.stated_wh_px not in (None, facts.wh_px)
