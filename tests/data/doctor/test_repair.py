@@ -137,3 +137,9 @@ def test_an_image_without_an_id_is_left_out(image_id, tmp_path):
     boxes, changes = copied(data, tmp_path)
     assert "train6.png" not in boxes
     assert changes[f"train6.png (id {image_id!r})"] == "left out: it has no id, so that its boxes are unknown"
+
+
+def test_changes_say_where_iscrowd_was_written_as_0(tmp_path):
+    data = Planted(tmp_path / "data")
+    data.documents["train"]["annotations"][2]["iscrowd"] = 2
+    assert copied(data, tmp_path)[1]["annotations[2] id 3"].endswith(": written as 0")

@@ -125,7 +125,7 @@ KINDS: dict[str, Kind] = {
     "box_out_of_frame": Kind(_W, "box reaches out of its image", "clip it", "clipped"),
     "repeated_box": Kind(_W, "object is annotated twice", "keep one", "one is left out"),
     "bad_area": Kind(_W, "area is missing, not positive, or larger than the box", "compute it anew", "the box's"),
-    "bad_iscrowd": Kind(_W, "iscrowd is missing or neither 0 nor 1", "add it; 0 for single objects", "written"),
+    "bad_iscrowd": Kind(_W, "iscrowd is missing or neither 0 nor 1", "add it; 0 for single objects", "written as 0"),
     "bad_label_line": Kind(_E, "line of a label file is no box", "correct the line", _DROP_BOX),
     "value_outside": Kind(_W, "YOLO value is outside 0 to 1", "divide by the image's sides", "clipped or left out"),
     "boxes_in_pixels": Kind(_E, "most YOLO boxes are in pixels", "divide them by the image's sides"),
