@@ -143,3 +143,12 @@ def test_changes_say_where_iscrowd_was_written_as_0(tmp_path):
     data = Planted(tmp_path / "data")
     data.documents["train"]["annotations"][2]["iscrowd"] = 2
     assert copied(data, tmp_path)[1]["annotations[2] id 3"].endswith(": written as 0")
+
+
+def test_annotations_that_cannot_be_read_are_left_out_and_recorded(tmp_path):
+    root = Planted(tmp_path / "data").write()
+    (root / "annotations/instances_test.json").write_text('{"images": [')
+    assert len(repaired(root, tmp_path / "copy")) == 10
+    change = "annotation file cannot be read: the file and its images are left out"
+    recorded = json.loads((tmp_path / "copy/changes.json").read_text())
+    assert {"split": "test", "what": "instances_test.json", "change": change} in recorded
