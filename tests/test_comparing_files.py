@@ -182,3 +182,19 @@ def test_two_rows_of_outputs_are_compared_by_tt100ks_rules(tt100k, boxes, tmp_pa
     paths = tmp_path, tmp_path, tt100k / "truth.json"
     of_rows = compare_files("tt100k", *paths, given={}, rows=("teacher", None), resamples=200).differences
     assert of_rows == compared(tt100k, "tt100k")
+
+
+@pytest.mark.parametrize("name", ["a.json", "b.json", "truth.json", "folder"])
+def test_no_input_is_overwritten_and_no_folder_taken_for_a_file(name, coco, tmp_path):
+    for file in ("a.json", "b.json", "truth.json"):
+        (tmp_path / file).write_bytes((coco / file).read_bytes())
+    (tmp_path / "folder").mkdir()
+    a, b, truth, out = (tmp_path / file for file in ("a.json", "b.json", "truth.json", name))
+    done = run(a, b, "--protocol", "coco", "--annotations", truth, "--resamples", 10, "--json", out)
+    assert isinstance(done.exception, ValueError)
+    message = "is a folder" if name == "folder" else "would overwrite the input"
+    assert str(done.exception).startswith(f"--json {out}: {message}")
+    assert done.output == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json", "folder", "truth.json"]
+    for file in ("a.json", "b.json", "truth.json"):
+        assert (tmp_path / file).read_bytes() == (coco / file).read_bytes()

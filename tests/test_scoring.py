@@ -86,6 +86,21 @@ def test_bad_input_is_one_line_and_exit_code_2(files):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("protocol", ["coco", "tt100k"])
+@pytest.mark.parametrize("name", ["annotations.json", "results.json", "link.json", "folder"])
+def test_no_input_is_overwritten_and_no_folder_taken_for_a_file(protocol, name, request, tmp_path):
+    arguments = request.getfixturevalue("coco_files" if protocol == "coco" else "files")
+    (tmp_path / "link.json").symlink_to("results.json")
+    (tmp_path / "folder").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    message = "is a folder" if name == "folder" else "would overwrite the input"
+    done = CliRunner().invoke(app, ["evaluate", "--protocol", protocol, *arguments, "--json", str(tmp_path / name)])
+    assert isinstance(done.exception, ValueError)
+    assert str(done.exception).startswith(f"--json {tmp_path / name}: {message}")
+    assert done.output == ""
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

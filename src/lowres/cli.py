@@ -112,8 +112,9 @@ def compare(
     out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here.")] = None,
 ) -> None:
     """Say whether B is better than A: difference of AP, top-1 or F1, and its 95 % interval over images."""
-    from lowres.stages.outputs import write_json
+    from lowres.stages.outputs import check_outputs, write_json
 
+    check_outputs({"--json": out}, inputs=[path for path in (a, b, annotations) if path is not None])
     given = {
         "split": split,
         "score_scale": score_scale,

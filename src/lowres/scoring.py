@@ -9,7 +9,7 @@ from lowres.evaluation.coco_scoring import ScoredCoco, score_coco
 from lowres.evaluation.tt100k_scoring import Scored, score_files
 from lowres.protocol_options import CocoOptions, options_of, required
 from lowres.records import ImageTruth
-from lowres.stages.outputs import write_json
+from lowres.stages.outputs import check_outputs, write_json
 
 
 def score_results(
@@ -20,13 +20,16 @@ def score_results(
     given: dict[str, Any],
     json_out: Path | None,
 ) -> None:
-    """Print the table of a protocol and write its numbers; ValueError for options that do not go together.
+    """Print the table of a protocol and write its numbers.
+
+    ValueError for options that do not go together, and for a `json_out` that is a folder or an input.
 
     `given` are the options of the protocols by name, None where one was not given.
     """
     options = options_of(protocol, given, otherwise="without any of these options the stage runs")
     truth = required(annotations, "--annotations", protocol=protocol)
     found = required(results, "--results", protocol=protocol)
+    check_outputs({"--json": json_out}, inputs=[truth, found])
     scored: Scored | ScoredCoco
     if isinstance(options, CocoOptions):
         scored = _coco(truth, found, options)

@@ -197,6 +197,13 @@ def test_a_folder_in_place_of_an_output_is_named_and_nothing_is_left_behind(opti
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "folder"]
 
 
+def test_the_page_does_not_replace_the_json(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match=r"--html .*out: is the file of --json too; give each its own name"):
+        run(Planted(tmp_path / "data"), tmp_path, json_file=out, html_file=out)
+    assert not out.exists()
+
+
 def test_a_file_name_that_is_no_utf_8_is_told_with_a_question_mark(tmp_path):
     data = Planted(tmp_path / "data")
     (data.root / "images/train" / os.fsdecode(b"\xff.png")).write_bytes(encoded(picture(99)))

@@ -2,10 +2,11 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from lowres.stages.outputs import whole_folder
+from lowres.stages.outputs import check_outputs, whole_folder, write_json
 
 
 def fail_halfway(path):
@@ -49,3 +50,45 @@ def test_the_folder_before_is_out_of_sight_before_it_is_removed(tmp_path, monkey
         (folder / "a").write_text("new")
     assert seen == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.fixture
+def scores(tmp_path):
+    """An input and three other names of it, and a folder with a file and a link to that input."""
+    path = tmp_path / "scores.json"
+    path.write_text("{}")
+    (tmp_path / "link.json").symlink_to(path)
+    (tmp_path / "twin.json").hardlink_to(path)
+    (tmp_path / "here").symlink_to(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/details.json").write_text("{}")
+    (tmp_path / "folder/link.json").symlink_to(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["scores.json", "link.json", "twin.json", "here/scores.json", "folder/../scores.json"])
+def test_an_input_is_not_overwritten_under_any_of_its_names(name, scores, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"^--json {name}: would overwrite the input .*scores.json; give a new name$"):
+        check_outputs({"--json": Path(name)}, inputs=[scores])
+
+
+@pytest.mark.parametrize("name", ["folder/details.json", "folder/link.json"])
+def test_what_stands_in_a_folder_of_inputs_is_not_overwritten(name, scores, tmp_path):
+    with pytest.raises(ValueError, match=r"exists already inside .*folder; give a new name, or one outside"):
+        check_outputs({"--json": tmp_path / name}, inputs=[tmp_path / "folder"])
+    check_outputs({"--json": tmp_path / "folder/new.json"}, inputs=[tmp_path / "folder"])
+
+
+@pytest.mark.parametrize("other", ["new.json", "here/new.json", "folder/../new.json"])
+def test_two_outputs_are_not_one_file(other, scores, tmp_path):
+    with pytest.raises(ValueError, match=r"^--html .*new.json: is the file of --json too; give each its own name$"):
+        check_outputs({"--json": tmp_path / "new.json", "--html": tmp_path / other}, inputs=[])
+
+
+def test_an_old_output_is_replaced(scores, tmp_path):
+    old = tmp_path / "old.json"
+    old.write_text("")
+    check_outputs({"--json": old, "--html": None}, inputs=[scores, tmp_path / "missing.json"])
+    write_json(old, [1])
+    assert old.read_text() == "[\n  1\n]\n"

@@ -9,7 +9,7 @@ from lowres.data.doctor.image_pass import num_images
 from lowres.data.doctor.layouts import find_layout
 from lowres.data.doctor.repair import write_repaired
 from lowres.data.doctor.summary import as_json, exit_code, terminal_text, verdict
-from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.outputs import check_outputs, whole_folder, write_json
 from lowres.stages.progress import counting
 
 
@@ -21,13 +21,13 @@ def run(path: Path, *, json_file: Path | None, html_file: Path | None, fix_folde
 
     Raises:
         ValueError: there is nothing to examine, `fix_folder` is in use or inside the data set, or a file to be written
-            is a folder or would overwrite one of the data set.
+            is a folder, would overwrite one of the data set, or is the same as the other.
     """
     if fix_folder is not None:
         _check_target(fix_folder, path)
-    for option, file in (("--json", json_file), ("--html", html_file)):
-        if file is not None:
-            _check_file(option, file, path)
+    # Beside an annotation file lie its images; beside an archive nothing of the data set.
+    root = path.parent if path.suffix.lower() == ".json" and path.is_file() else path
+    check_outputs({"--json": json_file, "--html": html_file}, inputs=[root, path])
     examination = _examined(path, "examine")
     text = terminal_text(examination).encode(errors="replace").decode()  # file names may be no UTF-8
     if json_file is not None:
@@ -71,12 +71,3 @@ def _check_target(folder: Path, path: Path) -> None:
     root = (path if path.is_dir() else path.parent).resolve()
     if folder.resolve().is_relative_to(root):
         raise ValueError(f"--fix {folder}: lies inside {root}; a repair is a copy, give a folder outside")
-
-
-def _check_file(option: str, file: Path, path: Path) -> None:
-    if file.is_dir():
-        raise ValueError(f"{option} {file}: is a folder; give the name of a file")
-    # Beside an annotation file lie its images; beside an archive nothing of the data set.
-    root = (path.parent if path.suffix.lower() == ".json" and path.is_file() else path).resolve()
-    if file.exists() and file.resolve().is_relative_to(root):
-        raise ValueError(f"{option} {file}: exists already inside {root}; give a new name, or one outside")

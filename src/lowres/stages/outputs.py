@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,41 @@ def _runs_elsewhere(process_id: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def check_outputs(outputs: dict[str, Path | None], *, inputs: Sequence[Path]) -> None:
+    """Refuse files to be written that would cost what is there, before any work; {option: file, None where not given}.
+
+    Raises:
+        ValueError: a file is a folder, is one of the inputs or exists already inside one that is a folder, or two
+            outputs are one file; also through links.
+    """
+    given = [(option, file) for option, file in outputs.items() if file is not None]
+    for position, (option, file) in enumerate(given):
+        if file.is_dir():
+            raise ValueError(f"{option} {file}: is a folder; give the name of a file")
+        for path in inputs:
+            if not path.is_dir() and _same(file, path):
+                raise ValueError(f"{option} {file}: would overwrite the input {path}; give a new name")
+            if path.is_dir() and _stands_inside(file, path):
+                raise ValueError(
+                    f"{option} {file}: exists already inside {path.resolve()}; give a new name, or one outside"
+                )
+        for other, earlier in given[:position]:
+            if _same(file, earlier):
+                raise ValueError(f"{option} {file}: is the file of {other} too; give each its own name")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+def _stands_inside(file: Path, folder: Path) -> bool:
+    """Whether the file, or the link of its name, is there and lies in the folder."""
+    places = file.resolve(), file.parent.resolve() / file.name
+    return file.exists() and any(place.is_relative_to(folder.resolve()) for place in places)
 
 
 def write_json(path: Path, values: Any) -> None:
