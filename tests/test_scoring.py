@@ -61,6 +61,24 @@ def test_coco_results_are_scored_against_coco_instances(coco_files, tmp_path):
     assert written["engine"].startswith("pycocotools")
 
 
+def test_objects_without_area_are_told(coco_files, tmp_path):
+    path, out = tmp_path / "annotations.json", tmp_path / "scores.json"
+    truth = json.loads(path.read_text())
+    common = {"image_id": 1, "category_id": 6, "bbox": [60, 60, 20, 20]}
+    truth["annotations"] += [
+        common | {"id": 2, "area": 300},
+        common | {"id": 3, "area": None},
+        common | {"id": 4, "iscrowd": 1},
+    ]
+    arguments = ["evaluate", "--protocol", "coco", *coco_files, "--json", str(out)]
+    for annotations, told in ((truth["annotations"], 2), (truth["annotations"][1:2], 0)):
+        path.write_text(json.dumps(truth | {"annotations": annotations}))
+        output = CliRunner().invoke(app, arguments).output
+        assert ("2 objects without area: their box's counts for AP by area" in output) == (told > 0)
+        assert ("objects without area" in output) == (told > 0)
+        assert json.loads(out.read_text())["objects_without_area"] == told
+
+
 def test_a_ratio_gives_ap_by_size_on_the_thumbnail(coco_files, tmp_path):
     out = tmp_path / "scores.json"
     arguments = ["evaluate", "--protocol", "coco", *coco_files, "--ratio", "8", "--json", str(out)]

@@ -107,15 +107,17 @@ class _Read:
 
 
 def _coco(annotations: Path, a: Path, b: Path, options: CocoOptions) -> _Read:
-    truth, names, found = read_coco(annotations, a, b)
+    read = read_coco(annotations, a, b)
     one, other = (
         ApStatistic(
-            match_detections(truth, results.detections, class_names=names, max_detections=options.max_dets),
+            match_detections(
+                read.truth, results.detections, class_names=read.class_names, max_detections=options.max_dets
+            ),
             areas=("all",),
         )
-        for results in found
+        for results in read.results
     )
-    return _Read(one, other, {"ap": "ap"}, len(truth), [], [])
+    return _Read(one, other, {"ap": "ap"}, len(read.truth), [], [])
 
 
 def _tt100k(

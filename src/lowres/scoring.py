@@ -1,5 +1,6 @@
 """What `lowres evaluate --protocol` does: score a file of results against a file of annotations."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,34 @@ def score_results(
 
 
 def _coco(annotations: Path, results: Path, options: CocoOptions) -> ScoredCoco:
-    truth, names, (found,) = read_coco(annotations, results)
+    read = read_coco(annotations, results)
     return score_coco(
-        truth,
-        found,
-        class_names=names,
+        read.truth,
+        read.results[0],
+        class_names=read.class_names,
         max_detections=options.max_dets,
         engine=options.engine,
         thumbnail_ratio=options.ratio,
+        objects_without_area=read.objects_without_area,
     )
 
 
-def read_coco(annotations: Path, *results: Path) -> tuple[list[ImageTruth], list[str], list[CocoResults]]:
+@dataclass(frozen=True)
+class ReadCoco:
+    """A file of instances as truth, and files of results for it."""
+
+    truth: list[ImageTruth]
+    class_names: list[str]
+    results: list[CocoResults]
+    objects_without_area: int
+
+
+def read_coco(annotations: Path, *results: Path) -> ReadCoco:
     """The truth of a file of instances, its class names, and files of results for it."""
     instances = CocoInstances(annotations)
     truth = truth_of(instances)
     labels = {category.id: label for label, category in enumerate(instances.categories)}
     ids = [image.image_id for image in truth]
     found = [read_coco_results(path, labels=labels, image_ids=ids) for path in results]
-    return truth, [category.name for category in instances.categories], found
+    names = [category.name for category in instances.categories]
+    return ReadCoco(truth, names, found, instances.num_without_area())

@@ -77,8 +77,8 @@ def fuzz(root: Path, *, rounds: int, seed: int) -> Counter[str]:
 
 
 def _scored_coco(annotations: Path, results: Path) -> None:
-    truth, names, (found,) = read_coco(annotations, results)
-    evaluate_detections(truth, found.detections, class_names=names, thumbnail_ratio=4.0)
+    read = read_coco(annotations, results)
+    evaluate_detections(read.truth, read.results[0].detections, class_names=read.class_names, thumbnail_ratio=4.0)
 
 
 def _scored_tt100k(annotations: Path, results: Path) -> None:

@@ -79,6 +79,12 @@ class CocoInstances:
         sides = [sides_wh(entry.get("bbox")) for _, entry in self._objects.get(image_id, [])]
         return np.array(sides, np.float64).reshape(-1, 2)
 
+    def num_without_area(self) -> int:
+        """Objects whose `area` is not given as a number; crowds, which count in no size, aside."""
+        entries = [entry for pairs in self._objects.values() for _, entry in pairs]
+        single = [entry for entry in entries if entry.get("iscrowd") not in (1, True)]
+        return sum(bool(np.isnan(number_or_nan(entry.get("area")))) for entry in single)
+
     def check_ids(self) -> None:
         """Refuse two annotations of one id, of which pycocotools would score one twice.
 

@@ -36,6 +36,7 @@ class ScoredCoco:
     metrics: DetectionMetrics
     intervals: dict[str, tuple[float, float] | None]  # 95 %; empty with hotcoco
     images_without_results: int  # they count, as images without detections
+    objects_without_area: int  # in the annotations: their box's counts; pycocotools would fail
     boxes_without_area: int  # in the results; false positives, as in pycocotools
     unknown_categories: dict[int, int]  # detections of ids that the annotations do not have; not scored
 
@@ -64,6 +65,7 @@ class ScoredCoco:
             lines.append(f"{name:<38s}{_shown(row.ap)}  {_shown(row.ap50)}{row.num_objects:>9,}")
         remarks = {
             "images without results: they count as images without detections": self.images_without_results,
+            "objects without area: their box's counts for AP by area": self.objects_without_area,
             "detections without area: they count as false positives": self.boxes_without_area,
             "detections of categories that the annotations do not have: not scored": sum(
                 self.unknown_categories.values()
@@ -83,9 +85,10 @@ def score_coco(
     max_detections: int,
     engine: Engine,
     thumbnail_ratio: float = 1.0,
+    objects_without_area: int = 0,
 ) -> ScoredCoco:
     """Score results against truth; every image of the truth counts. `thumbnail_ratio` is image pixels per thumbnail
-    pixel: images are taken for the model's input. Raises as `evaluate_detections`.
+    pixel: images are taken for the model's input; `objects_without_area` is told on. Raises as `evaluate_detections`.
     """
     named: dict[str, Any] = {"class_names": class_names, "thumbnail_ratio": thumbnail_ratio}
     intervals: dict[str, tuple[float, float] | None] = {}
@@ -99,6 +102,7 @@ def score_coco(
         metrics=metrics,
         intervals=intervals,
         images_without_results=len(truth) - len(results.detections),
+        objects_without_area=objects_without_area,
         boxes_without_area=results.without_area,
         unknown_categories=results.unknown_categories,
     )
