@@ -1,4 +1,4 @@
-"""A repaired copy of a data set, in COCO form, with a record of every change. The original is never touched.
+"""A repaired copy of a data set, in COCO form, with a record of every repair. The original is never touched.
 
 What cannot be known is not guessed: an image whose size contradicts its annotations is left out unless EXIF explains
 it, images that share an id are left out, a box with a negative side is dropped, not turned. Ids are numbered anew;
