@@ -81,8 +81,11 @@ def _address(host: str) -> str:
     parts = urlsplit(host)
     if "@" in parts.netloc:
         raise ValueError(f"the server's address holds credentials; put a token in {TOKEN} or a cookie in {COOKIE}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"--host {host!r} is no address of a server; write https://HOST, or https://HOST/pipeline")
+    form = "write https://HOST, or https://HOST/pipeline"
+    if parts.query or parts.fragment:  # either can hold a token, so it is not repeated
+        raise ValueError(f"the server's address has a query or a fragment; {form}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"--host {host!r} is no address of a server; {form}")
     return host.rstrip("/")
 
 
