@@ -2,6 +2,7 @@
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +41,20 @@ def test_students_of_a_seed_share_a_teacher_that_is_an_arm():
     for arm in arms.values():
         assert arms[arm.teacher.key].is_teacher
         assert arm.teacher.seed == arm.seed
+        assert arms[arm.guide.key].is_teacher
+        assert (arm.guide.seed == arm.seed) == (not arm.other_guide)
 
 
-def run_of(top1, *, teacher=None, model="m"):
-    shared = {"data": "d", "model": model, "test": {"top1": top1}, "val": {"top1": top1}}
+def run_of(top1, *, teacher=None, model="m", val=None):
+    shared = {"data": "d", "model": model, "test": {"top1": top1}, "val": {"top1": top1 if val is None else val}}
+    shared |= {"code_sha256": "c" * 64, "machine": {"cpu": "a CPU"}}
     return shared if teacher is None else {**shared, "teacher": teacher}
 
 
 RUNS = {
     ("main", "alexnet", "32px"): {0: run_of(0.8, model="t0"), 1: run_of(0.9, model="t1"), 2: run_of(0.1, model="t2")},
     ("main", "alexnet", "8px-baseline"): {
-        0: run_of(0.5, teacher="t0"),
+        0: run_of(0.5, teacher="t0", val=0.1),
         1: run_of(0.6, teacher="t1"),
         2: run_of(0.2, teacher="another"),
     },
@@ -64,14 +68,36 @@ def cells_of(row):
 
 def test_all_cells_of_a_row_are_of_the_seeds_that_all_have_under_one_teacher():
     _, _, row = summary.main_table(RUNS).splitlines()
-    assert cells_of(row)[1:5] == ["8 px", "80.0", "50.0", "70.0"]
+    assert cells_of(row)[1:5] == ["8 px, bicubic", "80.0", "50.0", "70.0"]
     assert cells_of(row)[6:8] == ["+20.0", "1"]
-    dfd_row, baseline_row = summary.gain_table(RUNS, ("lambda",)).splitlines()[2:]
+    baseline_row, dfd_row = summary.gain_table(RUNS, ("lambda",)).splitlines()[2:]
     # A gain needs no teacher beside it: of seed 2, whose students agree in theirs, it counts.
     assert cells_of(dfd_row)[2].startswith("50.0")
-    assert cells_of(dfd_row)[3].startswith("+15.0")
-    assert cells_of(dfd_row)[4] == "2"
-    assert cells_of(baseline_row)[4] == "3"
+    assert cells_of(dfd_row)[3].startswith("+35.0")  # validation: 0.7 - 0.1, 0.3 - 0.2
+    assert cells_of(dfd_row)[4].startswith("+15.0")
+    assert cells_of(dfd_row)[5] == "2"
+    assert cells_of(baseline_row)[3:6] == ["", "", "3"]
+
+
+def test_a_learned_downsampler_stands_in_the_papers_table():
+    learned = {("learned", "alexnet", name): {0: run_of(top1, teacher="t0")} for name, top1 in LEARNED.items()}
+    *_, row = summary.main_table(RUNS | learned).splitlines()
+    assert cells_of(row)[1:5] == ["8 px, learned", "80.0", "55.0", "72.0"]
+
+
+LEARNED = {"baseline": 0.55, "dfd": 0.72}
+
+
+def test_lambdas_stand_in_the_order_of_numbers():
+    sweep = {("lambda", "alexnet", f"lambda{text}"): {0: run_of(0.5, teacher="t0")} for text in ("10", "5", "0.1")}
+    rows = summary.gain_table(RUNS | sweep, ("lambda",)).splitlines()[4:]
+    assert [cells_of(row)[0] for row in rows] == ["lambda: lambda0.1", "lambda: lambda5", "lambda: lambda10"]
+
+
+def test_students_of_another_teacher_than_their_seeds_are_named():
+    rows = summary.origins_table(RUNS).splitlines()[2:]
+    assert cells_of(rows[0]) == ["AlexNet", "0", "t0", "cccccccc", "a CPU", ""]
+    assert cells_of(rows[2])[5] == "main: 8px-baseline, main: 8px-dfd"
 
 
 def test_the_table_says_what_our_lambda_is_on_the_papers_sum():
@@ -132,6 +158,67 @@ def test_arms_are_refused_before_any_is_run_where_their_seed_has_results_of_anot
     monkeypatch.setattr(sys, "argv", ["run", "--group", "long"])
     with pytest.raises(SystemExit, match=r"long, seed 0: 8229e9c0.*choose another --group or --seed, or move"):
         thumbdet.main()
+
+
+def dfd_study(tmp_path, monkeypatch, teacher):
+    """A results folder with one student of `teacher`, whose weights are what another machine trained."""
+    work, results = tmp_path / "work", tmp_path / "results"
+    (work / "data").mkdir(parents=True)
+    (work / "main-alexnet-32px-seed0/model").mkdir(parents=True)
+    (work / "main-alexnet-32px-seed0/model/model.safetensors").write_bytes(b"of this machine")
+    results.mkdir()
+    student = next(arm for arm in dfd.all_arms() if arm.key == "main-alexnet-8px-dfd-seed0")
+    result = {"params": dfd.params_hash(student), "teacher": teacher}
+    (results / f"{student.key}.json").write_text(json.dumps(result))
+    for name, value in (("WORK", work), ("DATA", work / "data"), ("RESULTS", results)):
+        monkeypatch.setattr(dfd, name, value)
+    ran = []
+    monkeypatch.setattr(dfd, "run_arm", lambda arm, root: ran.append(arm.key) or {"val": {"top1": 0.5}, "seconds": 1})
+    monkeypatch.setattr(dfd.shutil, "rmtree", lambda path: None)
+    monkeypatch.setattr(sys, "argv", ["run", "--group", "main", "--seed", "0", "--backbone", "alexnet", "--jobs", "1"])
+    return results, ran
+
+
+def test_students_are_refused_where_their_seed_has_some_of_another_teacher(tmp_path, monkeypatch):
+    _, ran = dfd_study(tmp_path, monkeypatch, "0" * 64)
+    with pytest.raises(SystemExit, match=r"is \w{8} here, but main-alexnet-8px-dfd-seed0 \(00000000\) had another"):
+        dfd.main()
+    assert ran == []
+
+
+def test_a_teacher_trained_anew_with_other_bits_leaves_the_results_alone(tmp_path, monkeypatch):
+    results, ran = dfd_study(tmp_path, monkeypatch, "0" * 64)
+    weights = tmp_path / "work/main-alexnet-32px-seed0/model/model.safetensors"
+    weights.rename(tmp_path / "trained")
+    weights.parent.rmdir()
+
+    def train(arm, root):
+        ran.append(arm.key)
+        weights.parent.mkdir()
+        (tmp_path / "trained").rename(weights)
+        return {}
+
+    monkeypatch.setattr(dfd, "run_arm", train)
+    with pytest.raises(SystemExit, match="had another"):
+        dfd.main()
+    assert ran == ["main-alexnet-32px-seed0"]
+    assert [path.name for path in results.iterdir()] == ["main-alexnet-8px-dfd-seed0.json"]
+
+
+def test_students_of_the_teacher_of_their_seed_are_run(tmp_path, monkeypatch):
+    _, ran = dfd_study(tmp_path, monkeypatch, sha256(b"of this machine").hexdigest())
+    dfd.main()
+    # The teacher's own result is missing too; what is there is not run again.
+    names = ("32px", "8px-baseline", "16px-baseline", "16px-dfd")
+    assert ran == [f"main-alexnet-{name}-seed0" for name in names]
+
+
+def test_data_that_are_not_there_are_one_line(tmp_path, monkeypatch):
+    dfd_study(tmp_path, monkeypatch, "")
+    monkeypatch.setattr(dfd, "DATA", tmp_path / "none")
+    monkeypatch.setattr(sys, "argv", ["run", "--data", "nowhere", "--prepare-only"])
+    with pytest.raises(SystemExit, match="nowhere is no folder; --data or LOWRES_CIFAR10 names"):
+        dfd.main()
 
 
 def test_arms_of_the_same_teacher_and_those_that_choose_terms_go_on():

@@ -1,6 +1,6 @@
 """The arms of the DFD study: what each changes against the paper's preset, everything else being equal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 SEEDS = (0, 1, 2)
@@ -47,6 +47,7 @@ class Arm:
     kind: Literal["bicubic", "learned"] = "bicubic"
     pretrain_fraction: float = 0.0
     full: bool = False  # the published width and the paper's 100 epochs
+    other_guide: bool = False  # learns under the teacher of another seed, which began from other weights than it did
 
     @property
     def key(self) -> str:
@@ -70,8 +71,15 @@ class Arm:
 
     @property
     def teacher(self) -> "Arm":
-        """The arm whose model teaches this one: one teacher for each seed, so that intervals hold for teachers too."""
+        """The seed's teacher: one for each seed, so that intervals hold for teachers too. Its first weights and the
+        order of its batches are those of its students.
+        """
         return Arm("full" if self.full else "main", "32px", self.seed, self.backbone, side_px=32, full=self.full)
+
+    @property
+    def guide(self) -> "Arm":
+        """The arm whose model teaches this one."""
+        return replace(self.teacher, seed=(self.seed + 1) % len(SEEDS)) if self.other_guide else self.teacher
 
 
 def all_arms() -> list[Arm]:
@@ -88,6 +96,7 @@ def all_arms() -> list[Arm]:
                 group = "lambda" if terms.startswith("lambda") else "terms"
                 arms.append(Arm(group, terms, seed, "alexnet", terms=terms))
         arms.append(Arm("terms", "pretrained", seed, "alexnet", terms=PAPER_TERMS, pretrain_fraction=0.5))
+        arms.append(Arm("terms", "other-teacher", seed, "alexnet", terms=PAPER_TERMS, other_guide=True))
         for name, terms in (("baseline", None), ("dfd", PAPER_TERMS)):
             arms.append(Arm("learned", name, seed, "alexnet", terms=terms, kind="learned"))
     full: dict[str, Any] = {"backbone": "resnet18", "full": True}

@@ -6,7 +6,8 @@
 
 It reads CIFAR-10 as mosaics (`lowres.data.image_mosaics`) from --data, `data/cifar10` unless said otherwise, and holds
 5,000 training images out as validation split. An arm leaves one small JSON in `studies/dfd/results/`; an arm under
-way resumes from its checkpoint. Weights are chosen on the validation split; both splits are measured, and what is
+way resumes from its checkpoint. Arms are not run under another teacher than the results of their seed have: another
+machine trains one with other bits. Weights are chosen on the validation split; both splits are measured, and what is
 chosen among arms is chosen by validation.
 """
 
@@ -90,8 +91,10 @@ def is_done(arm: Arm) -> bool:
 
 
 def prepare_data(root: str) -> None:
-    """Pack the splits where they are not there; all arms have the same."""
+    """Pack the splits where they are not there; all arms have the same. SystemExit where there is nothing to pack."""
     if not DATA.is_dir():
+        if not Path(root).is_dir():
+            raise SystemExit(f"{root} is no folder; --data or LOWRES_CIFAR10 names CIFAR-10 as mosaics")
         prepare.run(parse_params(values_of(all_arms()[0], root=root), origin="data").data, out_data=DATA)
 
 
@@ -119,7 +122,7 @@ def trained(arm: Arm, params: Params) -> Path:
         out_metrics=WORK / arm.key / "downsampler.json",
         out_history=WORK / arm.key / "downsampler-history",
     )
-    inputs: dict[str, Any] = {"data": DATA, "teacher": WORK / arm.teacher.key / "model", "downsampler": module}
+    inputs: dict[str, Any] = {"data": DATA, "teacher": WORK / arm.guide.key / "model", "downsampler": module}
     if arm.terms is None:
         baseline.run(params.task, params.baseline, params.distill, sizing, **inputs, **outputs)
     else:
@@ -164,17 +167,40 @@ def run_arm(arm: Arm, root: str) -> dict[str, Any]:
         "seconds": round(seconds),
     }
     if not arm.is_teacher:
-        result["teacher"] = sha256_of(WORK / arm.teacher.key / "model/model.safetensors")
+        result["teacher"], result["guide"] = teacher_hash(arm), teacher_hash(arm.guide)
     return result
+
+
+def teacher_hash(arm: Arm) -> str:
+    """Of the weights of the teacher of the arm's seed, which is there."""
+    return sha256_of(WORK / arm.teacher.key / "model/model.safetensors")
+
+
+def refuse_another_teacher(arm: Arm) -> None:
+    """SystemExit where the arm's network and seed have students of another teacher than the one that is here.
+
+    The summary takes differences within a seed and under one teacher, and would leave the others out.
+    """
+    sha256 = teacher_hash(arm)
+    others = []
+    for other in all_arms():
+        path = RESULTS / f"{other.key}.json"
+        if other.teacher == arm.teacher and not other.is_teacher and path.is_file():
+            found = json.loads(path.read_text())["teacher"]
+            others += [f"{other.key} ({found[:8]})"] if found != sha256 else []
+    if others:
+        raise SystemExit(
+            f"the teacher {arm.teacher.key} is {sha256[:8]} here, but {', '.join(others)} had another: choose another "
+            f"--seed, or remove these and {arm.teacher.key}.json from {RESULTS} to run the seed anew"
+        )
 
 
 def finish(arm: Arm, root: str) -> None:
     """Run an arm in this process and write its result."""
     print(f"== {arm.key}", flush=True)
     result = run_arm(arm, root)
-    before = RESULTS / f"{arm.key}.json"
-    if arm.is_teacher and before.is_file() and json.loads(before.read_text())["model"] != result["model"]:
-        print(f"{before}: this machine trained another teacher; students of the two are not compared", flush=True)
+    if arm.is_teacher:
+        refuse_another_teacher(arm)
     write_json(RESULTS / f"{arm.key}.json", result)
     if not arm.is_teacher:
         shutil.rmtree(WORK / arm.key / "model")  # a teacher stays: its students need it
@@ -218,14 +244,18 @@ def main() -> None:
     if options.prepare_only:
         return
     # A teacher whose weights are not here, because it was trained elsewhere, is trained again.
-    teachers = {arm.teacher: None for arm in missing if not (WORK / arm.teacher.key / "model").is_dir()}
+    needed = {teacher: None for arm in missing for teacher in (arm.teacher, arm.guide)}
+    teachers = [arm for arm in needed if not (WORK / arm.key / "model").is_dir() or arm in missing]
+    for arm in needed:
+        if (WORK / arm.key / "model").is_dir():
+            refuse_another_teacher(arm)
     students = [arm for arm in missing if not arm.is_teacher]
     if options.jobs == 1:
         for arm in [*teachers, *students]:
             finish(arm, options.data)
         return
     environment = {"LOWRES_STUDY_WORK": str(WORK), "LOWRES_CIFAR10": str(Path(options.data).resolve())}
-    for part in (list(teachers), students):
+    for part in (teachers, students):
         keys = [arm.key for arm in part]
         run_side_by_side("studies.dfd.run", keys, work=WORK, jobs=options.jobs, environment=environment)
 
