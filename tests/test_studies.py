@@ -151,13 +151,46 @@ def test_throughput_times_the_engine_in_the_format_that_auto_chooses(monkeypatch
         assert row["images_per_second"][0] > 0
 
 
-def test_arms_are_refused_before_any_is_run_where_their_seed_has_results_of_another_teacher(tmp_path, monkeypatch):
-    (tmp_path / "teacher-2400-steps").mkdir()
-    (tmp_path / "teacher-2400-steps/model.safetensors").write_bytes(b"of another machine")
-    monkeypatch.setattr(thumbdet, "WORK", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["run", "--group", "long"])
-    with pytest.raises(SystemExit, match=r"long, seed 0: 8229e9c0.*choose another --group or --seed, or move"):
+def thumbdet_study(tmp_path, monkeypatch, *, demo=b"of the demo"):
+    """The folders of the study with the demo's teacher alone, and the list of the arms that were begun."""
+    (tmp_path / "outputs/teacher").mkdir(parents=True)
+    (tmp_path / "outputs/teacher/model.safetensors").write_bytes(demo)
+    for name in ("outputs", "work", "results"):
+        monkeypatch.setattr(thumbdet, name.upper(), tmp_path / name)
+    ran = []
+    monkeypatch.setattr(thumbdet, "finish", lambda arm: ran.append(arm.key))
+    monkeypatch.setattr(thumbdet.teacher, "run", lambda *sections, **folders: ran.append("teacher"))
+    return ran
+
+
+def thumbdet_result(tmp_path, key, teacher):
+    arm = next(arm for arm in thumbdet.all_arms() if arm.key == key)
+    result = {"params": thumbdet.params_hash(arm), "teacher": {"sha256": teacher}}
+    (tmp_path / "results").mkdir(exist_ok=True)
+    (tmp_path / f"results/{key}.json").write_text(json.dumps(result))
+
+
+def test_groups_of_another_teacher_are_left_out_and_the_others_run(tmp_path, monkeypatch, capsys):
+    ran = thumbdet_study(tmp_path, monkeypatch)
+    thumbdet_result(tmp_path, "shift-shift0-seed1", "0" * 64)
+    thumbdet_result(tmp_path, "init-scratch-seed0", sha256(b"of the demo").hexdigest())
+    thumbdet_result(tmp_path, "long-bicubic-none-seed0", "1" * 64)  # its teacher is not here, and is not trained
+    monkeypatch.setattr(sys, "argv", ["run", "--jobs", "1"])
+    thumbdet.main()
+    left_out = {arm.key for arm in thumbdet.all_arms()} - set(ran) - {"init-scratch-seed0"}
+    groups = {key.split("-")[0] + key[-6:] for key in left_out}
+    assert groups == {"shift-seed1", "long-seed0"}
+    assert "(long, seed 0: 11111111; shift, seed 1: 00000000)" in capsys.readouterr().out.replace("\n", " ")
+    assert ran.count("teacher") == 1  # the other seeds of `long` have no results, so theirs is
+
+
+def test_a_study_without_the_demos_teacher_says_how_to_make_it(tmp_path, monkeypatch):
+    ran = thumbdet_study(tmp_path, monkeypatch)
+    (tmp_path / "outputs/teacher/model.safetensors").unlink()
+    monkeypatch.setattr(sys, "argv", ["run", "--group", "shift", "--jobs", "1"])
+    with pytest.raises(SystemExit, match=r"is not there; `make demo` makes data and teacher"):
         thumbdet.main()
+    assert ran == []
 
 
 def dfd_study(tmp_path, monkeypatch, teacher):
@@ -177,6 +210,16 @@ def dfd_study(tmp_path, monkeypatch, teacher):
     monkeypatch.setattr(dfd.shutil, "rmtree", lambda path: None)
     monkeypatch.setattr(sys, "argv", ["run", "--group", "main", "--seed", "0", "--backbone", "alexnet", "--jobs", "1"])
     return results, ran
+
+
+def test_without_a_seed_such_students_are_left_out_and_no_teacher_is_trained(tmp_path, monkeypatch, capsys):
+    _, ran = dfd_study(tmp_path, monkeypatch, "0" * 64)
+    monkeypatch.setattr(sys, "argv", ["run", "--group", "main", "--jobs", "1"])
+    monkeypatch.setattr(dfd, "teacher_hash", lambda arm: "2" * 64)
+    dfd.main()
+    assert "arms under main-alexnet-32px-seed0 are left out" in capsys.readouterr().out
+    assert {key for key in ran if "alexnet" in key and "seed0" in key} == set()
+    assert {"main-alexnet-8px-dfd-seed1", "main-resnet18-32px-seed0"} <= set(ran)
 
 
 def test_students_are_refused_where_their_seed_has_some_of_another_teacher(tmp_path, monkeypatch):
@@ -219,10 +262,3 @@ def test_data_that_are_not_there_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run", "--data", "nowhere", "--prepare-only"])
     with pytest.raises(SystemExit, match="nowhere is no folder; --data or LOWRES_CIFAR10 names"):
         dfd.main()
-
-
-def test_arms_of_the_same_teacher_and_those_that_choose_terms_go_on():
-    arms = [arm for arm in thumbdet.all_arms() if arm.group in ("long", "tune")]
-    result = json.loads((thumbdet.RESULTS / "long-bicubic-none-seed0.json").read_text())
-    thumbdet.refuse_another_teacher(arms, result["teacher"]["sha256"])
-    thumbdet.refuse_another_teacher([arm for arm in arms if arm.group == "tune"], "0" * 64)

@@ -6,9 +6,10 @@
 
 It reads CIFAR-10 as mosaics (`lowres.data.image_mosaics`) from --data, `data/cifar10` unless said otherwise, and holds
 5,000 training images out as validation split. An arm leaves one small JSON in `studies/dfd/results/`; an arm under
-way resumes from its checkpoint. Arms are not run under another teacher than the results of their seed have: another
-machine trains one with other bits. Weights are chosen on the validation split; both splits are measured, and what is
-chosen among arms is chosen by validation.
+way resumes from its checkpoint. Arms are left out, and named, where their network and seed have students of another
+teacher, or of one that is not here: another machine would train one with other bits. With --seed or --arm it is
+trained all the same, and the arms run if its bits are those of the results. Weights are chosen on the validation
+split; both splits are measured, and what is chosen among arms is chosen by validation.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,23 +178,42 @@ def teacher_hash(arm: Arm) -> str:
     return sha256_of(WORK / arm.teacher.key / "model/model.safetensors")
 
 
-def refuse_another_teacher(arm: Arm) -> None:
-    """SystemExit where the arm's network and seed have students of another teacher than the one that is here.
+def students_of_another(arm: Arm) -> list[str]:
+    """Results of the arm's network and seed that have another teacher than the one here, or any where none is here.
 
-    The summary takes differences within a seed and under one teacher, and would leave the others out.
+    The summary takes differences within a seed and under one teacher, and leaves the others out.
     """
-    sha256 = teacher_hash(arm)
+    here = teacher_hash(arm) if (WORK / arm.teacher.key / "model").is_dir() else None
     others = []
     for other in all_arms():
         path = RESULTS / f"{other.key}.json"
         if other.teacher == arm.teacher and not other.is_teacher and path.is_file():
             found = json.loads(path.read_text())["teacher"]
-            others += [f"{other.key} ({found[:8]})"] if found != sha256 else []
-    if others:
+            others += [f"{other.key} ({found[:8]})"] if found != here else []
+    return others
+
+
+def refuse_another_teacher(arm: Arm) -> None:
+    """SystemExit where results of the arm's network and seed have another teacher than the one that is here."""
+    if others := students_of_another(arm):
         raise SystemExit(
-            f"the teacher {arm.teacher.key} is {sha256[:8]} here, but {', '.join(others)} had another: choose another "
-            f"--seed, or remove these and {arm.teacher.key}.json from {RESULTS} to run the seed anew"
+            f"the teacher {arm.teacher.key} is {teacher_hash(arm)[:8]} here, but {', '.join(others)} had another: "
+            f"choose another --seed, or remove these and {arm.teacher.key}.json from {RESULTS} to run the seed anew"
         )
+
+
+def comparable(arms: Sequence[Arm]) -> list[Arm]:
+    """Those of `arms` that results of their seed do not stand against; prints the teachers of the others."""
+    teachers = {teacher for arm in arms for teacher in (arm.teacher, arm.guide)}
+    left_out = {teacher for teacher in teachers if students_of_another(teacher)}
+    if left_out:
+        print(
+            f"arms under {', '.join(sorted(teacher.key for teacher in left_out))} are left out: students in {RESULTS} "
+            "had another teacher than the one here, or none is here. Remove their results to run the seed anew, or name "
+            "it with --seed to train its teacher",
+            flush=True,
+        )
+    return [arm for arm in arms if not {arm.teacher, arm.guide} & left_out]
 
 
 def finish(arm: Arm, root: str) -> None:
@@ -243,6 +264,8 @@ def main() -> None:
         prepare_data(options.data)
     if options.prepare_only:
         return
+    if options.seed is None and options.arm is None:
+        missing = comparable(missing)
     # A teacher whose weights are not here, because it was trained elsewhere, is trained again.
     needed = {teacher: None for arm in missing for teacher in (arm.teacher, arm.guide)}
     teachers = [arm for arm in needed if not (WORK / arm.key / "model").is_dir() or arm in missing]

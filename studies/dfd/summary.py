@@ -168,9 +168,7 @@ def origins_table(results: Results) -> str:
                 str(seed),
                 teacher["model"][:8],
                 ", ".join(sorted({run["code_sha256"][:8] for run in named.values()})),
-                ", ".join(
-                    sorted({run["machine"].get("accelerator") or run["machine"]["cpu"] for run in named.values()})
-                ),
+                ", ".join(sorted({machine.get("accelerator") or machine["cpu"] for machine in machines})),
                 ", ".join(strays),
             ]
             lines.append("| " + " | ".join(cells) + " |")

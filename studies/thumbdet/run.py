@@ -5,9 +5,10 @@
     python -m studies.thumbdet.run --jobs 1     # one arm at a time, in this process, on all cores
 
 It needs the outputs of the demo preset (data and teacher); `make demo` makes them. An arm leaves one small JSON in
-`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Arms are not begun where their group and seed
-have results of another teacher: choose others, or move those results away. Weights are chosen on the validation split;
-accuracy is measured on the test split, except for the group `tune`, which chooses our terms and never sees it.
+`studies/thumbdet/results/`; an arm under way resumes from its checkpoint. Arms are left out, and named, where their
+group and seed have results of another teacher, or of one that is not here: another machine would train one with other
+bits. Move those results away to run them all anew. Weights are chosen on the validation split; accuracy is measured on
+the test split, except for the group `tune`, which chooses our terms and never sees it.
 """
 
 import argparse
@@ -95,12 +96,15 @@ def is_done(arm: Arm) -> bool:
     return has_result(RESULTS / f"{arm.key}.json", params=params_hash(arm))
 
 
+def teacher_folder(arm: Arm) -> Path:
+    """Where the arm's teacher is, or will be."""
+    return OUTPUTS / "teacher" if arm.teacher_steps is None else WORK / f"teacher-{arm.teacher_steps}-steps"
+
+
 def teacher_of(arm: Arm) -> Path:
     """The folder of the arm's teacher; one that the demo did not train is trained here, once for all its arms."""
-    if arm.teacher_steps is None:
-        return OUTPUTS / "teacher"
-    folder = WORK / f"teacher-{arm.teacher_steps}-steps"
-    if not folder.is_dir():
+    folder = teacher_folder(arm)
+    if arm.teacher_steps is not None and not folder.is_dir():
         values = YAML(typ="safe").load(PRESET.read_text())
         values["teacher"]["train"]["steps"] = arm.teacher_steps
         values["teacher"]["model"]["config"]["num_denoising"] = TEACHER_DENOISING
@@ -117,25 +121,40 @@ def teacher_of(arm: Arm) -> Path:
     return folder
 
 
-def refuse_another_teacher(arms: Sequence[Arm], sha256: str) -> None:
-    """SystemExit where a group and seed of `arms` has results of another teacher than the one with this hash.
+def comparable(arms: Sequence[Arm]) -> list[Arm]:
+    """Those of `arms` whose group and seed have no results of another teacher than the one here; prints the others.
 
     Arms of a seed are compared, so their summary refuses two teachers. `tune` is spared: it chooses, and names them.
+    Where there are such results and no teacher, none is trained: it would cost an hour to have other bits.
     """
-    wanted = {(arm.group, arm.seed) for arm in arms if arm.group != "tune"}
-    others: dict[str, str] = {}
+    found = teachers_of_results()
+    here = {arm: teacher_folder(arm) / "model.safetensors" for arm in arms}
+    hashes = {path: sha256_of(path) for path in set(here.values()) if path.is_file()}
+    kept, left_out = [], {}
+    for arm in arms:
+        theirs = found.get((arm.group, arm.seed), set())
+        if arm.group == "tune" or theirs <= {hashes.get(here[arm])}:
+            kept.append(arm)
+        else:
+            left_out.setdefault(f"{arm.group}, seed {arm.seed}", sorted(digest[:8] for digest in theirs))
+    if left_out:
+        listed = "; ".join(f"{name}: {', '.join(digests)}" for name, digests in left_out.items())
+        print(
+            f"{len(arms) - len(kept)} arms are left out, whose group and seed have results of a teacher that is not "
+            f"here ({listed}); move those results out of {RESULTS} to run them anew",
+            flush=True,
+        )
+    return kept
+
+
+def teachers_of_results() -> dict[tuple[str, int], set[str]]:
+    """Hashes of the teachers that results have, by group and seed."""
+    found: dict[tuple[str, int], set[str]] = {}
     for arm in all_arms():
         path = RESULTS / f"{arm.key}.json"
-        if (arm.group, arm.seed) in wanted and path.is_file():
-            found = json.loads(path.read_text())["teacher"]["sha256"]
-            if found != sha256:
-                others[f"{arm.group}, seed {arm.seed}"] = found[:8]
-    if others:
-        listed = "; ".join(f"{name}: {found}" for name, found in others.items())
-        raise SystemExit(
-            f"the teacher here is {sha256[:8]}, but there are results of another one ({listed}), whose students do not "
-            f"compare with its own: choose another --group or --seed, or move those results out of {RESULTS}"
-        )
+        if path.is_file():
+            found.setdefault((arm.group, arm.seed), set()).add(json.loads(path.read_text())["teacher"]["sha256"])
+    return found
 
 
 def run_arm(arm: Arm) -> dict[str, Any]:
@@ -221,14 +240,13 @@ def main() -> None:
         raise SystemExit("no such arm")
     missing = [arm for arm in arms if not is_done(arm)]
     print(f"{len(arms) - len(missing)} of {len(arms)} arms are done", flush=True)
+    weights = OUTPUTS / "teacher/model.safetensors"
+    if missing and not weights.is_file():
+        raise SystemExit(f"{weights} is not there; `make demo` makes data and teacher")
     WORK.mkdir(parents=True, exist_ok=True)
-    for steps in sorted({arm.teacher_steps or 0 for arm in missing}):  # the demo's first, which is there
-        guided = [arm for arm in missing if (arm.teacher_steps or 0) == steps]
-        # Trained before its arms, on all cores: side by side they would wait for one another's.
-        weights = teacher_of(guided[0]) / "model.safetensors"
-        if not weights.is_file():
-            raise SystemExit(f"{weights} is not there; `make demo` makes data and teacher")
-        refuse_another_teacher(guided, sha256_of(weights))
+    missing = comparable(missing)
+    for arm in {teacher_folder(arm): arm for arm in missing}.values():
+        teacher_of(arm)  # before its arms, on all cores: side by side they would wait for one another's
     if options.jobs == 1:
         for arm in missing:
             finish(arm)
