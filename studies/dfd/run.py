@@ -209,8 +209,8 @@ def comparable(arms: Sequence[Arm]) -> list[Arm]:
     if left_out:
         print(
             f"arms under {', '.join(sorted(teacher.key for teacher in left_out))} are left out: students in {RESULTS} "
-            "had another teacher than the one here, or none is here. Remove their results to run the seed anew, or name "
-            "it with --seed to train its teacher",
+            "had another teacher than the one here, or none is here. Remove their results to run the seed anew, or "
+            "name it with --seed to train its teacher",
             flush=True,
         )
     return [arm for arm in arms if not {arm.teacher, arm.guide} & left_out]
