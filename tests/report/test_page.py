@@ -50,6 +50,11 @@ def test_thumbnail_and_original_are_shown_at_one_scale(page):
     assert ".pair { display: flex; align-items: flex-end; gap: 4%; }" in page
 
 
+def test_more_numbers_per_pixel_than_are_shown_are_named(page):
+    assert "12 numbers" not in page
+    assert "Each pixel of a thumbnail has 12 numbers" in render_page(replace(fake_report(), thumbnail_channels=12))
+
+
 def test_undefined_is_a_dash_and_never_nan(page):
     text = words(page)
     assert "– : not defined" in text

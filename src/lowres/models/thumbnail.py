@@ -27,6 +27,11 @@ class ThumbnailDetector(nn.Module):
         return int(self.downsampler.ratio)  # pyright: ignore[reportArgumentType]
 
     @property
+    def thumbnail_channels(self) -> int:
+        """Numbers per thumbnail pixel, the first three of which are colours; only a learned down-sampler gives more."""
+        return int(getattr(self.downsampler, "channels", 3))
+
+    @property
     def network(self) -> nn.Module:
         """What follows the down-sampler."""
         return self.detector

@@ -73,6 +73,7 @@ class ReportData:
     confusion: Mapping[str, np.ndarray | Sequence[Sequence[int]]] = field(default_factory=dict)
     score_threshold: float = 0.5  # of the drawn detections and of the confusion matrix
     examples: Sequence[Example] = ()
+    thumbnail_channels: int = 3  # numbers per thumbnail pixel that the student reads; the first three are colours
     frontier: Sequence[FrontierPoint] = ()
     params_yaml: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)

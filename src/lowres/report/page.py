@@ -56,6 +56,7 @@ def render_page(data: ReportData) -> str:
         classes=tables.class_table(data),
         confusions=confusions,
         pairs=pairs,
+        thumbnail_channels=data.thumbnail_channels,
         pictures=pictures,
         outcome_colours={name: "rgb({}, {}, {})".format(*colour) for name, colour in OUTCOME_COLOURS.items()},
         threshold=f"{data.score_threshold:g}",

@@ -65,6 +65,7 @@ def measure_detectors(
         "score_threshold": threshold,
         "confusion": confusion.tolist(),
         "examples": examples,
+        "thumbnail_channels": student.thumbnail_channels,
         "f1_by_image": {str(match.image_id): match.f1 for match in matches},
     }
     return Measured(metrics, details)

@@ -38,6 +38,7 @@ class DetectionReporting:
             confusion={"student": details["confusion"]},
             score_threshold=details["score_threshold"],
             examples=_examples(facts, data, evaluation),
+            thumbnail_channels=details.get("thumbnail_channels", 3),  # older evaluations do not say
             frontier=[_point(row) for row in details["rows"]],
             params_yaml=facts.params_yaml,
             provenance=facts.provenance,
