@@ -202,6 +202,36 @@ def classes(root, images):
     return data_of(kind="auto", root=str(root))
 
 
+def test_class_folders_of_a_single_class_are_refused(tmp_path):
+    images = {f"{split}/cat/{n}": encoded(picture(n)) for n, split in enumerate(("train", "val"))}
+    classes(tmp_path / "data", images)
+    source = data_of(kind="class_folders", root=str(tmp_path / "data"))
+    with pytest.raises(ValueError, match=r"data/train: all images are of one class, 'cat', .*add a second") as caught:
+        prepare.run(source, out_data=tmp_path / "packed")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "packed").exists()
+
+
+def test_classes_of_folders_that_become_one_are_refused(tmp_path):
+    images = {
+        f"{split}/{name}/1": encoded(picture(n)) for n, (split, name) in enumerate(product(("train", "val"), "ab"))
+    }
+    classes(tmp_path / "data", images)
+    of = {"kind": "class_folders", "root": str(tmp_path / "data")}
+    merged = data_of(kind="chosen", of=of, classes=None, rename={"b": "a"}, keep_emptied=False)
+    with pytest.raises(ValueError, match="all images are of one class, 'a'"):
+        prepare.run(merged, out_data=tmp_path / "packed")
+
+
+def test_a_single_class_with_boxes_is_enough(tmp_path):
+    data = Planted(tmp_path / "data")
+    data.write()
+    chosen = {"kind": "chosen", "of": coco(data.root).source.model_dump(), "rename": {}, "keep_emptied": True}
+    first = data.documents["train"]["categories"][0]["name"]
+    prepare.run(data_of(**chosen, classes=[first]), out_data=tmp_path / "packed")
+    assert (tmp_path / "packed/train").is_dir()
+
+
 def test_grey_images_of_one_class_each_are_counted_in_one_line(tmp_path, capsys):
     colour = {
         f"{split}/{name}/1": encoded(picture(n)) for n, (split, name) in enumerate(product(("train", "val"), "ab"))

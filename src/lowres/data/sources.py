@@ -112,3 +112,19 @@ def check_same_categories(sources: Mapping[str, Source]) -> None:
                 f"{source.name}: {len(here)} categories in split '{split}', {len(there)} in '{first_split}', and they "
                 f"differ: id {odd.id} '{odd.name}' is in '{owner}' but not in '{other}'; use one list for all splits"
             )
+
+
+def check_classes_to_tell_apart(source: Source) -> None:
+    """Refuse images of one class each where there is but one class: whatever learns from them would always be right.
+
+    Raises:
+        ValueError: names the class.
+    """
+    if len(source.categories) > 1:
+        return
+    first = next(iter(source), None)
+    if first is not None and first.labelled:
+        raise ValueError(
+            f"{source.name}: all images are of one class, '{source.categories[0].name}', so there is nothing to tell "
+            "apart; add a second class, such as images of anything else"
+        )

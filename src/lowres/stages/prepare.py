@@ -11,7 +11,7 @@ from lowres.data.doctor.packed_duplicates import Seen, across_line, check_no_lea
 from lowres.data.left_out import left_out_lines
 from lowres.data.pack import pack_split
 from lowres.data.profile import profile_split
-from lowres.data.sources import Source, check_same_categories, remarks_of
+from lowres.data.sources import Source, check_classes_to_tell_apart, check_same_categories, remarks_of
 from lowres.data.transforms import Resize
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
@@ -25,8 +25,9 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     What is left out is said on the terminal, by its reasons, and so is what was made of the others (`remarks`).
 
     Raises:
-        ValueError: as `build_splits` and `pack_split`; splits of different classes, no object to train on, or a split
-            of which more than `max_bad_fraction`, or half, are exact copies of images of splits before it.
+        ValueError: as `build_splits` and `pack_split`; splits of different classes, images of one class each where
+            there is but one, no object to train on, or a split of which more than `max_bad_fraction`, or half, are
+            exact copies of images of splits before it.
     """
     with (
         whole_folder(out_data) as folder,
@@ -34,6 +35,7 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     ):
         sources = build_splits(data.source.model_dump(), scratch=Path(scratch), counting=counting, say=_say)
         check_same_categories(sources)
+        check_classes_to_tell_apart(sources["train"])
         report: dict[str, Any] = {}
         looked: dict[str, list[Seen]] = {split: [] for split in sources}
         for split, source in sources.items():
