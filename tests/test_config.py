@@ -100,12 +100,86 @@ def test_the_experiment_in_force_parses():
         ),
         ("data.input.canvas_multiple_px", 6, "params: data.input.canvas_multiple_px: 6 is no multiple"),
         ("downsampler.terms", {}, "params: downsampler: train and terms go together"),
+        (
+            "downsampler.terms",
+            {"bicubic": {"weight": 0}},
+            "params: downsampler: terms: nothing would .* bicubic weigh 0",
+        ),
+        ("distill.terms", {"detection": {"weight": 0}}, "params: distill.terms: at least one term .* more than 0"),
     ],
 )
 def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):
     with pytest.raises(ValueError, match=message) as caught:
         parse_params(changed(values, key, value))
     assert "\n" not in str(caught.value)
+
+
+MATCHED = {"weight": 1.0, "alignment": "matched", "threshold": 0.3}
+LOGIT = {**MATCHED, "form": "sigmoid_kl", "temperature": 1.0}
+FEATURE = {"weight": 1.0, "distance": "mse", "resize": "student"}
+HEADS = "distill: terms: with init scratch and pretrain_fraction 0 nothing would train both heads"
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"feature": FEATURE},
+        {"feature": FEATURE, "detection": {"weight": 0}},
+        {"logit": LOGIT},
+        {"box": MATCHED, "logit": {**LOGIT, "weight": 0}},
+    ],
+)
+def test_terms_that_leave_a_head_of_a_detector_untrained_need_weights_to_start_from(values, terms):
+    values["distill"] |= {"init": "scratch", "terms": terms}
+    with pytest.raises(ValueError, match=HEADS) as caught:
+        parse_params(values)
+    assert "\n" not in str(caught.value)
+    parse_params(changed(values, "distill.init", "teacher"))
+    parse_params(changed(values, "distill.pretrain_fraction", 0.5))
+    pretrained = values["distill"]["model"] | {"family": None, "config": {}, "pretrained": "somewhere"}
+    parse_params(changed(values, "distill.model", pretrained))
+
+
+@pytest.mark.parametrize("terms", [{"detection": {"weight": 1}}, {"logit": LOGIT, "box": MATCHED}])
+def test_terms_that_train_both_heads_of_a_detector_need_no_weights(values, terms):
+    values["distill"] |= {"init": "scratch", "terms": terms}
+    parse_params(values)
+
+
+SOFT = {"weight": 1.0, "temperature": 4.0}
+FEATURES = {"weight": 2.0, "distance": "mean_squared"}
+
+
+@pytest.fixture
+def class_values():
+    return YAML(typ="safe").load((ROOT / "presets/dfd-demo.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"feature": FEATURES}, {"feature": FEATURES, "recognition": {"weight": 0}, "logit": {**SOFT, "weight": 0}}],
+)
+def test_terms_that_leave_the_classification_layer_untrained_need_weights_to_start_from(class_values, terms):
+    class_values["distill"] |= {"init": "scratch", "pretrain_fraction": 0.0, "terms": terms}
+    with pytest.raises(ValueError, match=r"distill: terms: .* nothing would train the classification layer") as caught:
+        parse_params(class_values)
+    assert "\n" not in str(caught.value)
+    parse_params(changed(class_values, "distill.init", "teacher"))
+    parse_params(changed(class_values, "distill.pretrain_fraction", 0.5))
+
+
+@pytest.mark.parametrize("terms", [{"recognition": {"weight": 1}}, {"feature": FEATURES, "logit": SOFT}])
+def test_terms_that_train_the_classification_layer_need_no_weights(class_values, terms):
+    class_values["distill"] |= {"init": "scratch", "pretrain_fraction": 0.0, "terms": terms}
+    parse_params(class_values)
+
+
+@pytest.mark.parametrize("init", ["scratch", "teacher"])
+def test_terms_of_a_classifier_that_all_weigh_nothing_are_refused(class_values, init):
+    nothing = {"recognition": {"weight": 0}, "feature": FEATURES | {"weight": 0}}
+    class_values["distill"] |= {"init": init, "pretrain_fraction": 0.5, "terms": nothing}
+    with pytest.raises(ValueError, match=r"distill\.terms: at least one term is needed that weighs more than 0"):
+        parse_params(class_values)
 
 
 def test_a_missing_value_has_no_default(values):

@@ -12,6 +12,7 @@ METRICS = {kit_of(task).select_by for task in TASKS}
 OTHER_MEANINGS = {
     "tasks/detection.py",  # the term of that name
     "tasks/distillation.py",  # the same
+    "config/detection.py",  # the same
     "data/doctor/summary.py",  # whether a data set has boxes
 }
 BY_OTHER_NAMES = {

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, PartOfSteps, Positive, Strict
-from lowres.config.downsampler import Weight
+from lowres.config.downsampler import Weight, learned_from
 from lowres.config.training import Training
 
 Channels = tuple[float, float, float]
@@ -72,8 +72,10 @@ class DistillTerms(Strict):
 
     @model_validator(mode="after")
     def _something(self) -> "DistillTerms":
-        if all(value is None for _, value in self):
-            raise ValueError("at least one term is needed; recognition: {weight: 1} trains without a teacher")
+        if not learned_from(self):
+            raise ValueError(
+                "at least one term is needed that weighs more than 0; recognition: {weight: 1} trains without a teacher"
+            )
         return self
 
 
@@ -92,6 +94,16 @@ class Distill(Strict):
     pretrain_fraction: PartOfSteps
     terms: DistillTerms
     train: Train
+
+    @model_validator(mode="after")
+    def _classification_layer_learns(self) -> "Distill":
+        starts_random = self.init == "scratch" and self.pretrain_fraction == 0
+        if starts_random and not learned_from(self.terms) & {"recognition", "logit"}:
+            raise ValueError(
+                "terms: with init scratch and pretrain_fraction 0 nothing would train the classification layer; give "
+                "recognition or logit a weight over 0"
+            )
+        return self
 
 
 class Evaluate(Strict):

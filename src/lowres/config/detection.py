@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, PartOfSteps, Positive, Strict
-from lowres.config.downsampler import MomentWeight, Weight
+from lowres.config.downsampler import MomentWeight, Weight, learned_from
 from lowres.config.training import Training
 
 
@@ -93,8 +93,10 @@ class DistillTerms(Strict):
 
     @model_validator(mode="after")
     def _something(self) -> "DistillTerms":
-        if all(value is None for _, value in self):
-            raise ValueError("at least one term is needed; detection: {weight: 1} trains without a teacher")
+        if not learned_from(self):
+            raise ValueError(
+                "at least one term is needed that weighs more than 0; detection: {weight: 1} trains without a teacher"
+            )
         return self
 
 
@@ -112,6 +114,17 @@ class Distill(Strict):
     pretrain_fraction: PartOfSteps
     terms: DistillTerms
     train: Train
+
+    @model_validator(mode="after")
+    def _heads_learn(self) -> "Distill":
+        has_weights = self.init != "scratch" or (self.model is not None and self.model.pretrained is not None)
+        learned = learned_from(self.terms)
+        if not (has_weights or self.pretrain_fraction > 0 or "detection" in learned or {"logit", "box"} <= learned):
+            raise ValueError(
+                "terms: with init scratch and pretrain_fraction 0 nothing would train both heads, of classes and of "
+                "boxes; give detection, or logit and box, a weight over 0"
+            )
+        return self
 
 
 class Evaluate(Strict):

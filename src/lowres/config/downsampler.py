@@ -23,6 +23,11 @@ class Weight(Strict):
     weight: NotNegative
 
 
+def learned_from(terms: Strict) -> set[str]:
+    """Names of the terms that teach: those of positive weight."""
+    return {name for name, term in terms if term is not None and term.weight > 0}
+
+
 class DownsamplerTerms(Strict):
     """Terms of stage one; a term that is absent is not computed."""
 
@@ -68,6 +73,8 @@ class LearnedDownsampler(Strict, Generic[T]):
         named = [name for name, value in self.terms if value is not None]
         if (self.train is None) != (not named):
             raise ValueError("train and terms go together: both given, or train null and terms {}")
+        if named and not learned_from(self.terms):
+            raise ValueError(f"terms: nothing would learn, as {' and '.join(named)} weigh 0; give one a weight over 0")
         return self
 
 
