@@ -182,6 +182,17 @@ def test_terms_of_a_classifier_that_all_weigh_nothing_are_refused(class_values, 
         parse_params(class_values)
 
 
+def test_a_down_sampler_without_weights_is_not_said_to_be_trained(values, class_values):
+    fixed = {"kind": "bicubic", "ratio": 4, "options": {}, "terms": {}, "train": None}
+    for one in (values, class_values):
+        one["downsampler"] = fixed
+        parse_params(changed(one, "distill.train_downsampler", False))
+        message = "params: distill.train_downsampler: true, but downsampler.kind bicubic has nothing to train; set it"
+        with pytest.raises(ValueError, match=message) as caught:
+            parse_params(changed(one, "distill.train_downsampler", True))
+        assert "\n" not in str(caught.value)
+
+
 def test_a_missing_value_has_no_default(values):
     del values["distill"]["terms"]["feature"]["weight"]
     with pytest.raises(ValueError, match=r"distill\.terms\.feature\.weight: missing"):

@@ -38,6 +38,7 @@ def test_a_fixed_kind_has_nothing_to_train(values, kind):
     assert params.downsampler.kind == kind
     assert params.downsampler.ratio == values["downsampler"]["ratio"]
     assert params.downsampler.train is None
+    assert params.distill.train_downsampler is False
     assert changed["distill"]["train"]["optimiser"]["groups"] == []
 
 

@@ -68,6 +68,7 @@ def values_of(arm: Arm) -> dict[str, Any]:
     else:
         section |= {"options": {}, "terms": {}, "train": None}
         student["train"]["optimiser"]["groups"] = []  # the preset's is the learned down-sampler's
+        student["train_downsampler"] = False
     student |= {"init": arm.init, "stride_shift": arm.stride_shift, "terms": copy.deepcopy(TERMS[arm.terms])}
     student["train"]["seed"] = arm.seed
     # The demo's own numbers may change with the time that it has; the study's stay.
@@ -88,6 +89,8 @@ def values_of(arm: Arm) -> dict[str, Any]:
 def params_hash(arm: Arm) -> str:
     """Of all that the arm trains with, whatever its seed: runs of one arm must agree in it."""
     values = values_of(replace(arm, seed=0))
+    # So the first results had it; a fixed down-sampler has nothing to train, whatever this says.
+    values["distill"]["train_downsampler"] = True
     return fingerprint(values["data"]["input"], values["downsampler"], values["distill"])
 
 

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 from lowres.config import classification, detection
 from lowres.config.base import Strict
 from lowres.config.data import Data
-from lowres.config.downsampler import FixedDownsampler, LearnedDownsampler
+from lowres.config.downsampler import Downsampler, FixedDownsampler, LearnedDownsampler
 
 
 class Report(Strict):
@@ -48,8 +48,9 @@ class DetectionParams(Strict):
     report: Report
 
     @model_validator(mode="after")
-    def _canvas_fits_ratio(self) -> "DetectionParams":
+    def _sections_fit(self) -> "DetectionParams":
         _check_canvas(self.data, self.downsampler.ratio)
+        _check_something_to_train(self.downsampler, self.distill)
         return self
 
 
@@ -67,8 +68,9 @@ class ClassificationParams(Strict):
     report: Report
 
     @model_validator(mode="after")
-    def _square_and_fits_ratio(self) -> "ClassificationParams":
+    def _square_and_sections_fit(self) -> "ClassificationParams":
         _check_canvas(self.data, self.downsampler.ratio)
+        _check_something_to_train(self.downsampler, self.distill)
         sizing = self.data.input
         if not sizing.stretch or sizing.short_side_px != sizing.long_side_px:
             raise ValueError("data.input: a classifier reads squares; set stretch true and both sides alike")
@@ -99,6 +101,14 @@ def _check_canvas(data: Data, ratio: int) -> None:
     multiple = data.input.canvas_multiple_px
     if multiple % ratio:
         raise ValueError(f"data.input.canvas_multiple_px: {multiple} is no multiple of downsampler.ratio {ratio}")
+
+
+def _check_something_to_train(downsampler: Downsampler, distill: Distill) -> None:
+    if distill.train_downsampler and isinstance(downsampler, FixedDownsampler):
+        raise ValueError(
+            f"distill.train_downsampler: true, but downsampler.kind {downsampler.kind} has nothing to train; set it "
+            "false, or use kind learned"
+        )
 
 
 def load_params(path: Path) -> Params:

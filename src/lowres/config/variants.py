@@ -32,6 +32,7 @@ def variant_of(values: Mapping[str, Any], *, kind: str, seed: int) -> dict[str, 
             "terms": {},
             "train": None,
         }
+        changed["distill"]["train_downsampler"] = False
         train["optimiser"]["groups"] = [
             group for group in train["optimiser"]["groups"] if not _is_its_own(group["match"])
         ]
