@@ -7,8 +7,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
+from PIL import Image
 from ruamel.yaml import YAML
 
+from lowres.data.images import decode_upright
+from lowres.data.stretch import stretched
 from lowres.export.model_card import CLASSIFIER_CARD, DETECTOR_CARD, write_model_card
 
 FACTS: dict[str, Any] = {
@@ -205,10 +209,10 @@ def test_rows_with_other_columns_are_refused(tmp_path: Path):
         written(tmp_path, facts)
 
 
-def run_example(folder: Path, card: str, monkeypatch) -> dict[str, Any]:
+def run_example(folder: Path, card: str, monkeypatch, *, lines: int) -> dict[str, Any]:
     match = re.search(r"```python\n(.*?)```", card, flags=re.DOTALL)
     assert match is not None
-    assert len([line for line in match[1].splitlines() if line]) == 5
+    assert len([line for line in match[1].splitlines() if line]) == lines
     monkeypatch.chdir(folder)
     names: dict[str, Any] = {}
     exec(match[1], names)
@@ -218,12 +222,28 @@ def run_example(folder: Path, card: str, monkeypatch) -> dict[str, Any]:
 def test_example_on_the_card_runs(tmp_path: Path, whole_image_file, monkeypatch):
     path = whole_image_file()
     cv2.imwrite(str(tmp_path / "image.jpg"), np.zeros((20, 30, 3), np.uint8))
-    names = run_example(path.parent, written(tmp_path, FACTS), monkeypatch)
+    names = run_example(path.parent, written(tmp_path, FACTS), monkeypatch, lines=5)
     assert names["boxes"].tolist() == [[[0, 0, 30, 20]]]
 
 
 def test_example_on_the_card_of_a_classifier_runs(tmp_path: Path, mean_colour_file, monkeypatch):
     path = mean_colour_file()
     cv2.imwrite(str(tmp_path / "image.jpg"), np.zeros((20, 30, 3), np.uint8))
-    names = run_example(path.parent, written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD), monkeypatch)
+    names = run_example(path.parent, written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD), monkeypatch, lines=7)
     np.testing.assert_allclose(names["probabilities"], [[1 / 3, 1 / 3, 1 / 3]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (3, 30), (2, 3), (4, 4), (4, 9)])
+def test_example_on_the_card_of_a_classifier_reads_images_as_training_does(
+    tmp_path: Path, mean_colour_file, monkeypatch, size
+):
+    path = mean_colour_file()
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a viewer turns it by a quarter
+    Image.fromarray(noise).save(tmp_path / "image.jpg", exif=exif)
+    fed = []
+    monkeypatch.setattr(InferenceSession, "run", lambda self, names, given: fed.append(given["pixels"]) or [None])
+    run_example(path.parent, written(tmp_path, CLASSIFIER_FACTS, CLASSIFIER_CARD), monkeypatch, lines=7)
+    expected = stretched(decode_upright((tmp_path / "image.jpg").read_bytes()), 4)
+    np.testing.assert_array_equal(fed[0], expected[None])
