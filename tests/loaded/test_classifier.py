@@ -82,3 +82,20 @@ def test_a_file_that_blurs_small_images_names_the_one_for_them_once(tmp_path, ca
     (message,) = said(2, 1, 2)
     assert f"{path} enlarges images of 2 px and less" in message
     assert f"{tmp_path}/thumbnail.onnx is for these" in message
+
+
+def test_the_file_for_thumbnails_names_the_one_for_larger_images_once(tmp_path, caplog):
+    known = {"class_names": '["r", "g", "b"]', "input": json.dumps({"short_side_px": 4}), "ratio": "1"}
+
+    def said(name, *sides):
+        caplog.clear()
+        model = load_file(write_mean_colour_file(tmp_path / name, **known))
+        for side in sides:
+            model.classify_one(np.zeros((2, side, 3), np.uint8))
+        return caplog.messages
+
+    assert said("thumbnail.onnx", 3, 4) == []
+    (message,) = said("thumbnail.onnx", 4, 5, 40)
+    assert f"{tmp_path}/thumbnail.onnx shrinks images of more than 4 px by averaging" in message
+    assert "model.onnx of the same export is for these" in message
+    assert said("model.onnx", 5) == []  # of a model without a down-sampler

@@ -79,7 +79,8 @@ class OnnxFileClassifier:
     def classify_one(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities float32 [c] of an image uint8 [h, w, 3] RGB of any size.
 
-        The first one that is no larger than a thumbnail is logged, where the export has a file for such images.
+        The first one for which another file of the export is right is logged: one that is no larger than a thumbnail
+        where there is a file for such, and one that is larger where this is that file.
         """
         self._tell_of_the_other_file(pixels)
         return self._run(self._size(pixels))
@@ -96,17 +97,21 @@ class OnnxFileClassifier:
         )
 
     def _tell_of_the_other_file(self, pixels: np.ndarray) -> None:
-        ratio, beside = int(self.file.metadata.get("ratio", "1")), self.file.path.with_name(THUMBNAIL_FILE)
+        if self._told:
+            return
+        path, longest_px = self.file.path, max(pixels.shape[:2])
+        ratio, beside = int(self.file.metadata.get("ratio", "1")), path.with_name(THUMBNAIL_FILE)
         side_px = self.file.side_px // ratio
-        if self._told or ratio == 1 or max(pixels.shape[:2]) > side_px or not beside.is_file():
+        if ratio > 1 and longest_px <= side_px and beside.is_file():
+            told = "%s enlarges images of %d px and less and shrinks them again, which blurs them; %s is for these"
+            other = str(beside)
+        elif path == beside and longest_px > side_px:
+            told = "%s shrinks images of more than %d px by averaging, whatever its model does; %s is for these"
+            other = "model.onnx of the same export"
+        else:
             return
         self._told = True
-        log.warning(
-            "%s enlarges images of %d px and less and shrinks them again, which blurs them; %s is for these",
-            self.file.path,
-            side_px,
-            beside,
-        )
+        log.warning(told, path, side_px, other)
 
     def _size(self, pixels: np.ndarray) -> np.ndarray:
         return stretched(pixels, json.loads(self.file.metadata["input"])["short_side_px"])
