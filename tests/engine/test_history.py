@@ -1,4 +1,5 @@
 import json
+import subprocess
 
 import pytest
 
@@ -50,3 +51,14 @@ def test_a_fresh_start_empties_what_a_deleted_run_left(folder):
 def test_numbers_come_back_to_the_bit(folder):
     with History(folder, step=3, evaluation_pending=False, dvclive_folder=None) as history:
         assert history.records[0]["loss"] == 1 / 3
+
+
+def test_a_git_repository_without_a_commit_has_no_dvclive_but_a_history(tmp_path, monkeypatch, caplog):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    with History(tmp_path, step=0, evaluation_pending=False, dvclive_folder=tmp_path / "live") as history:
+        history.write(train_record(1))
+    (line,) = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert json.loads(line) == train_record(1)
+    assert "Empty git repo" in caplog.text
+    assert "scalars go to history.jsonl alone" in caplog.text

@@ -7,6 +7,7 @@ was not.
 """
 
 import json
+import logging
 import os
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from typing import Any, Self
 from lowres.engine.checkpoint import write_atomically
 
 Record = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class History:
@@ -29,9 +32,8 @@ class History:
         self._file = self.path.open("ab", buffering=0)
         self._live: Any = None
         if dvclive_folder is not None:
-            from dvclive.live import Live  # takes seconds and DVC to import: only where it is asked for
-
-            self._live = Live(str(dvclive_folder), save_dvc_exp=False, dvcyaml=None, report=None)
+            self._live = _live(dvclive_folder)
+        if self._live is not None:
             for record in self.records:
                 self._to_live(record)
             self._live.make_summary()
@@ -65,6 +67,21 @@ class History:
         self._live.step = record["step"]
         for name, value in _scalars(record).items():
             self._live.log_metric(f"{record['kind']}/{name}", value)
+
+
+def _live(folder: Path) -> Any:
+    """DVCLive, or None, with a warning, where git does not answer it.
+
+    It asks for the last commit before it looks whether there is one (treeverse/dvclive#522, in 3.49 again).
+    """
+    from dvclive.live import Live  # takes seconds and DVC to import: only where it is asked for
+    from scmrepo.exceptions import SCMError
+
+    try:
+        return Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+    except SCMError as error:
+        log.warning("DVCLive cannot read the git repository (%s): scalars go to history.jsonl alone", error)
+        return None
 
 
 def _read(path: Path) -> list[Record]:
