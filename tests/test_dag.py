@@ -1,5 +1,8 @@
 """dvc.yaml says of every stage what it reads; this holds it to what the code imports and the command line passes."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import grimp
@@ -61,3 +64,40 @@ def test_params_are_narrow(stage):
     # The baseline is the student of distill.
     sections = ["baseline", "distill"] if stage == "baseline" else [stage]
     assert DAG["stages"][stage]["params"] == ["task", "data.input", *sections]
+
+
+def plotted():
+    """Of each plot, its name and the files that it is drawn from."""
+    return [(name, list(plot["y"])) for part in DAG["plots"] for name, plot in part.items()]
+
+
+def test_the_baselines_curves_stand_beside_its_students():
+    beside = 0
+    for name, files in plotted():
+        if any("teacher" in file for file in files):
+            students = [file for file in files if "distill" in file or "student" in file]
+            for file in students:
+                assert file.replace("distill", "baseline").replace("student", "baseline") in files, name
+                beside += 1
+    assert beside == 4
+
+
+def test_plots_of_a_baseline_that_was_not_trained_are_left_out(tmp_path):
+    pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
+    made = [file for _, files in plotted() for file in files if "/history/" in file and "baseline" not in file]
+    for file in made:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        column = "loss" if file.endswith("train.csv") else "chosen_by"
+        (tmp_path / file).write_text(f"step,{column}\n1,0.5\n2,0.25\n")
+    (tmp_path / "outputs/history/baseline").mkdir()
+    (tmp_path / "outputs/history/baseline/not-trained.txt").touch()
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"plots": DAG["plots"]}))
+    for arguments in (["init", "--no-scm", "--quiet"], ["plots", "show", "--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    drawn = {name: plot for name, plot in json.loads(done.stdout)["data"].items() if plot}
+    assert set(drawn) == {name for name, files in plotted() if set(files) & set(made)}
+    for file in made:
+        assert file.removeprefix("outputs/history/") in done.stdout
