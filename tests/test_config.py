@@ -5,9 +5,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from lowres.config.params import fingerprint, json_schema, load_params, parse_params
+from lowres.models.classifiers import build_classifier
 
 ROOT = Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
+DFD_OF_THE_PAPER = [path for path in PRESETS if path.stem.startswith(("dfd-cifar10-", "dfd-svhn-"))]
 
 
 @pytest.fixture
@@ -60,9 +62,20 @@ def test_a_value_of_another_type_is_not_bent_into_shape(values, key, value):
 
 
 def test_presets_of_dfds_paper_pretrain_the_student_on_thumbnails():
-    paths = [path for path in PRESETS if path.stem.startswith(("dfd-cifar10-", "dfd-svhn-"))]
-    assert len(paths) == 12
-    assert {load_params(path).distill.pretrain_fraction for path in paths} == {0.5}
+    assert len(DFD_OF_THE_PAPER) == 12
+    assert {load_params(path).distill.pretrain_fraction for path in DFD_OF_THE_PAPER} == {0.5}
+
+
+@pytest.mark.parametrize("path", DFD_OF_THE_PAPER, ids=lambda path: path.stem)
+def test_presets_of_dfds_paper_say_how_they_read_it(path):
+    header = " ".join(line.removeprefix("# ") for line in path.read_text().split("\n\n")[0].splitlines())
+    distill = load_params(path).distill
+    assert "Not run to the end yet" in header
+    assert (distill.terms.feature.distance, distill.terms.feature.weight) == ("mean_squared", 2.0)
+    features = build_classifier(num_classes=10, **load_params(path).teacher.model.model_dump()).linear.in_features
+    assert f"mean over features: its lambda of 2 is 2/{features} on eq. 1" in header
+    assert "Half of the steps pretrain the student" in header
+    assert "the full rate and fresh momentum start again" in header
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
