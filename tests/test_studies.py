@@ -1,7 +1,10 @@
 """The arms of the studies are configurations that parse, and the results in the repository are theirs."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -262,3 +265,41 @@ def test_data_that_are_not_there_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run", "--data", "nowhere", "--prepare-only"])
     with pytest.raises(SystemExit, match="nowhere is no folder; --data or LOWRES_CIFAR10 names"):
         dfd.main()
+
+
+STAND_IN = """#!/usr/bin/env bash
+arm() { trap 'sleep 1; echo saved >> "$LOG"; exit 143' TERM; while true; do sleep 0.1; done; }
+case "$*" in
+    *--prepare-only*) echo prepared >> "$LOG"; sleep 1 ;;
+    *studies.dfd.summary*) echo summary >> "$LOG" ;;
+    *studies.dfd.run*) [ "$RUNS" = forever ] || exit "$RUNS"; arm & wait ;;
+esac
+"""
+
+
+def on_a_gpu(tmp_path, minutes, runs):
+    """gpu.sh with a python that only notes what it is called for; its exit code, output, notes and seconds."""
+    (tmp_path / "python").write_text(STAND_IN)
+    (tmp_path / "python").chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(tmp_path / "python"), "LOG": str(tmp_path / "log"), "RUNS": runs}
+    command = ["bash", str(Path(dfd.__file__).with_name("gpu.sh")), str(tmp_path), minutes]
+    began = time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    seconds = time.monotonic() - began
+    return done.returncode, done.stdout, (tmp_path / "log").read_text().split(), seconds
+
+
+def test_the_gpu_script_ends_by_its_deadline_and_waits_for_arms_that_save(tmp_path):
+    code, said, notes, seconds = on_a_gpu(tmp_path, "0.55", "forever")  # 33 s, of which 30 are kept for saving
+    assert code == 0
+    assert notes == ["prepared", "saved", "saved", "summary"]
+    assert "stopped after 0.55 minutes; the same command goes on from the checkpoints" in said
+    assert 3 < seconds < 13
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_gpu_script_ends_when_all_arms_did_and_says_how(tmp_path, code):
+    found, said, notes, seconds = on_a_gpu(tmp_path, "9", str(code))
+    assert (found, notes) == (code, ["prepared", "summary"])
+    assert "stopped" not in said
+    assert seconds < 10
