@@ -39,9 +39,15 @@ def test_the_first_matching_group_wins():
     assert found["model.backbone.1.weight"]["initial_lr"] == 0.1
 
 
-@pytest.mark.parametrize("pattern", ["bakbone", "^teacher"])
-def test_a_pattern_that_matches_nothing_trainable_is_refused(pattern):
-    with pytest.raises(ValueError, match=r"matches no trainable parameter; nearest module names: .*"):
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("bakbone", "; nearest module names: .*"),
+        ("^teacher", r": what it names \(teacher.*\) is frozen; leave the group out"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_trainable_is_refused(pattern, why):
+    with pytest.raises(ValueError, match="matches no trainable parameter" + why):
         build_optimiser(TinyTask(), name="sgd", lr=1.0, weight_decay=0.0, groups=[ParameterGroup(match=pattern)])
 
 

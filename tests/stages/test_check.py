@@ -21,7 +21,10 @@ MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
         ({"data.input.long_side_px": 64}, "long_side_px 64 is under short_side_px 128"),
         ({"teacher.train.ema.decay": 1.0}, "ema.decay: Input should be less than 1"),
         ({"teacher.train.optimiser.lr": float("inf")}, "optimiser.lr: Input should be a finite number"),
-        ({"distill.train_downsampler": False}, "matches no trainable parameter"),  # the preset has a group for it
+        (
+            {"distill.train_downsampler": False},
+            "matches no trainable parameter: what it names (model.downsampler.layers.0, ...) is frozen",
+        ),  # the preset has a group for it
         ({"data.input.canvas_multiple_px": 4}, "no multiple of the detector's largest stride"),
         ({"distill.init": "nowhere"}, "nowhere: no trained model here"),
         (

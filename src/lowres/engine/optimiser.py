@@ -58,7 +58,8 @@ def build_optimiser(
     owner = {key: _first_match(key, groups) for key in trainable}
     for index, group in enumerate(groups):
         if index not in owner.values():
-            raise ValueError(_no_match_message(group.match, list(trainable)))
+            frozen = [key for key, _ in module.named_parameters() if key not in trainable]
+            raise ValueError(_no_match_message(group.match, list(trainable), frozen))
 
     split: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for key, parameter in trainable.items():
@@ -88,7 +89,13 @@ def _first_match(key: str, groups: Sequence[ParameterGroup]) -> int:
     return next((index for index, group in enumerate(groups) if re.search(group.match, key)), -1)
 
 
-def _no_match_message(pattern: str, keys: list[str]) -> str:
+def _no_match_message(pattern: str, keys: list[str], frozen: list[str]) -> str:
+    held = [key.rpartition(".")[0] for key in frozen if re.search(pattern, key)]
+    if held and not any(re.search(pattern, key) for key in keys):
+        return (
+            f"parameter group {pattern!r} matches no trainable parameter: what it names ({held[0]}, ...) is frozen; "
+            "leave the group out, or have that trained"
+        )
     modules = sorted({key.rpartition(".")[0] for key in keys} | {key.split(".")[0] for key in keys})
     near = difflib.get_close_matches(pattern.strip("^$"), modules, n=3, cutoff=0.3) or modules[:3]
     shadowed = any(re.search(pattern, key) for key in keys)
