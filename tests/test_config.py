@@ -119,6 +119,8 @@ def test_the_experiment_in_force_parses():
             "params: downsampler: terms: nothing would .* bicubic weigh 0",
         ),
         ("distill.terms", {"detection": {"weight": 0}}, "params: distill.terms: at least one term .* more than 0"),
+        ("teacher.train.augment.scale_jitter", [1.0], "params: teacher.train.augment.scale_jitter.1: missing"),
+        ("distill.train.augment.crop_fraction", [], "distill.train.augment.crop_fraction.0: missing"),
     ],
 )
 def test_a_fault_is_one_line_that_names_the_key(values, key, value, message):

@@ -177,8 +177,10 @@ def _written(location: tuple[str | int, ...], values: Any) -> Iterator[str]:
         yield str(part)
         if isinstance(values, dict):
             values = values.get(part)
-        else:
-            values = values[part] if isinstance(values, list) and isinstance(part, int) else None
+        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+            values = values[part]
+        else:  # also of a list that is too short, the entry that is missing
+            values = None
 
 
 def _is_tag(part: str | int, values: dict[str, Any]) -> bool:
