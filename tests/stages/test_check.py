@@ -1,3 +1,4 @@
+import copy
 import functools
 import re
 
@@ -35,6 +36,12 @@ MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
             },
             "none depends on anything that learns",
         ),
+        (
+            {"teacher.model.config.num_queries": 0},
+            "teacher: cannot be built, or take a step: RuntimeError: cannot reshape",
+        ),
+        ({"teacher.model.config.encoder_attention_heads": 0}, "teacher: cannot be built, or take a step: ZeroDivision"),
+        ({"teacher.model.config.activation_function": "nope"}, "teacher: cannot be built, or take a step: KeyError"),
         ({"downsampler.options.lyers": 2}, "downsampler.options.lyers: unknown key; did you mean layers?"),
         ({"downsampler.options.skip": "foo"}, "downsampler.options.skip: Input should be 'none', 'bicubic'"),
     ],
@@ -46,6 +53,14 @@ def test_what_would_fail_later_fails_here(change, message):
         functools.reduce(dict.__getitem__, path, values)[last] = value
     with pytest.raises(ValueError, match=re.escape(message)):
         check.run(parse_params(values))
+
+
+def test_a_student_that_torch_refuses_is_one_line_that_names_its_section(tmp_path):
+    values = small_params()
+    values["distill"]["model"] = copy.deepcopy(values["teacher"]["model"])
+    values["distill"]["model"]["config"]["num_queries"] = 0
+    write_params(tmp_path / "params.yaml", values)
+    refused(lowres(tmp_path, "check", check=False), "distill: cannot be built, or take a step: RuntimeError: cannot")
 
 
 def classifier_params(family, *, side_px=32, ratio=4, restore="none"):

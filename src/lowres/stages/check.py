@@ -4,6 +4,8 @@ Models are built with random weights; pretrained ones are read only if they are 
 small, and of the configuration's ratio.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,20 @@ def run(params: Params) -> dict[str, Any]:
     names = ["one", "two", "three"]
     sizing = params.data.input
     batch = kit.random_batch(sizing, num_classes=len(names))
-    teacher, network = kit.build_teacher(kit.offline(params.teacher.model), class_names=names, sizing=sizing)
-    task, weights = kit.supervised_task(teacher)
-    kit.check_training(params.teacher.train, sizing)
-    losses = {"teacher": _one_step(task, batch, weights, params.teacher.train)}
+    with _refused_as("teacher"):
+        teacher, network = kit.build_teacher(kit.offline(params.teacher.model), class_names=names, sizing=sizing)
+        task, weights = kit.supervised_task(teacher)
+        kit.check_training(params.teacher.train, sizing)
+        losses = {"teacher": _one_step(task, batch, weights, params.teacher.train)}
     settings = params.downsampler
-    module = build_downsampler(kind=settings.kind, ratio=settings.ratio, **settings.options.model_dump())
-    if isinstance(settings, LearnedDownsampler) and settings.train is not None:
-        terms = {name: term.weight for name, term in settings.terms if term is not None}
-        weight = settings.terms.moment.deviation_weight if settings.terms.moment else 0.0
-        task = DownsamplingTask(module, terms=set(terms), deviation_weight=weight)
-        kit.check_training(settings.train, sizing)
-        losses["downsampler"] = _one_step(task, batch, terms, settings.train)
+    with _refused_as("downsampler"):
+        module = build_downsampler(kind=settings.kind, ratio=settings.ratio, **settings.options.model_dump())
+        if isinstance(settings, LearnedDownsampler) and settings.train is not None:
+            terms = {name: term.weight for name, term in settings.terms if term is not None}
+            weight = settings.terms.moment.deviation_weight if settings.terms.moment else 0.0
+            task = DownsamplingTask(module, terms=set(terms), deviation_weight=weight)
+            kit.check_training(settings.train, sizing)
+            losses["downsampler"] = _one_step(task, batch, terms, settings.train)
     distill = params.distill
     if distill.init not in ("scratch", "teacher"):
         load_spec(Path(distill.init))
@@ -48,12 +52,26 @@ def run(params: Params) -> dict[str, Any]:
     )
     own = None if distill.model is None else kit.offline(distill.model)
     distill = distill.model_copy(update={"model": own})
-    student, _ = kit.build_student(distill, teacher=spec, downsampler=module, sizing=sizing)
-    module.requires_grad_(distill.train_downsampler)
-    task, weights = kit.distillation_task(distill.terms, student=student, teacher=teacher)
-    kit.check_training(distill.train, sizing)
-    losses["distill"] = _one_step(task, batch, weights, distill.train)
+    with _refused_as("distill"):
+        student, _ = kit.build_student(distill, teacher=spec, downsampler=module, sizing=sizing)
+        module.requires_grad_(distill.train_downsampler)
+        task, weights = kit.distillation_task(distill.terms, student=student, teacher=teacher)
+        kit.check_training(distill.train, sizing)
+        losses["distill"] = _one_step(task, batch, weights, distill.train)
     return losses
+
+
+@contextmanager
+def _refused_as(section: str) -> Iterator[None]:
+    """What torch and transformers raise of values that no schema of ours knows, as a ValueError of the section."""
+    try:
+        yield
+    except (RuntimeError, KeyError, IndexError, ZeroDivisionError, TypeError) as error:
+        first = str(error).strip().splitlines()[:1]
+        raise ValueError(
+            f"{section}: cannot be built, or take a step: {': '.join([type(error).__name__, *first])}; "
+            "look at its values; LOWRES_TRACEBACK=1 shows where it came from"
+        ) from error
 
 
 def _one_step(task: nn.Module, batch: TrainingBatch, weights: dict[str, float], settings: Training) -> dict[str, float]:
