@@ -148,10 +148,11 @@ def test_what_is_left_out_is_said_by_split_and_reason(tmp_path, capsys):
     ]
 
 
-def test_train_without_an_object_is_refused_in_one_line(tmp_path):
+@pytest.mark.parametrize(("split", "use"), [("train", "train on"), ("val", "choose the weights by")])
+def test_split_without_an_object_is_refused_in_one_line(split, use, tmp_path):
     data = Planted(tmp_path / "data")
-    data.documents["train"]["annotations"] = [{**data.documents["train"]["annotations"][0], "iscrowd": 1}]
-    with pytest.raises(ValueError, match=r"instances_train\.json: no object is left to train on; .*doctor") as caught:
+    data.documents[split]["annotations"] = [{**data.documents[split]["annotations"][0], "iscrowd": 1}]
+    with pytest.raises(ValueError, match=rf"instances_{split}\.json: no object is left to {use}; .*doctor") as caught:
         prepare.run(coco(data.write()), out_data=tmp_path / "packed")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "packed").exists()

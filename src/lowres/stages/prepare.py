@@ -16,6 +16,8 @@ from lowres.data.transforms import Resize
 from lowres.stages.outputs import whole_folder, write_json
 from lowres.stages.progress import counting
 
+_NEEDED_FOR = {"train": "train on", "val": "choose the weights by"}  # a test split may do without
+
 
 def run(data: Data, *, out_data: Path) -> dict[str, Any]:
     """Pack the source's splits into `out_data`, with `profile.json` and `check.json` beside them.
@@ -26,8 +28,8 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: as `build_splits` and `pack_split`; splits of different classes, images of one class each where
-            there is but one, no object to train on, or a split of which more than `max_bad_fraction`, or half, are
-            exact copies of images of splits before it.
+            there is but one, no object to train on or to choose weights by, or a split of which more than
+            `max_bad_fraction`, or half, are exact copies of images of splits before it.
     """
     with (
         whole_folder(out_data) as folder,
@@ -52,8 +54,10 @@ def run(data: Data, *, out_data: Path) -> dict[str, Any]:
             for line in left_out_lines(report[split]):
                 _say(f"{split}: {line}")
             boxes = report[split]["boxes"]
-            if split == "train" and boxes["kept"] == boxes["crowd"]:
-                raise ValueError(f"{source.name}: no object is left to train on; `lowres doctor` says what is wrong")
+            if split in _NEEDED_FOR and boxes["kept"] == boxes["crowd"]:
+                raise ValueError(
+                    f"{source.name}: no object is left to {_NEEDED_FOR[split]}; `lowres doctor` says what is wrong"
+                )
             remarks = {**remarks_of(source), **report[split].get("remarks", {})}
             if remarks:
                 report[split]["remarks"] = remarks

@@ -25,6 +25,12 @@ def test_split_without_any_object_is_an_error(tmp_path):
     assert all(KINDS[kind].severity is Severity.ERROR for kind in WHOLE)
 
 
+def test_split_of_crowds_alone_has_no_object(tmp_path):
+    data = Planted(tmp_path)
+    data.documents["val"]["annotations"] = [data.documents["val"]["annotations"][0] | {"iscrowd": 1}]
+    assert found(data) == [("no_object_in_split", "val", "4 images, with crowds alone")]
+
+
 @pytest.mark.parametrize(
     "change",
     [

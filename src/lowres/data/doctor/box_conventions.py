@@ -24,8 +24,9 @@ def convention_findings(
     """What is wrong with the split's boxes as a whole; the frames are those of its images, None where not known."""
     if not layout.detection or not split.images:
         return []
-    if not any(image.objects for image in split.images):
-        return [Finding("no_object_in_split", split.name, split.origin, f"{len(split.images)} images")]
+    if not any(not entry.iscrowd for image in split.images for entry in image.objects):
+        crowds = ", with crowds alone" if any(image.objects for image in split.images) else ""
+        return [Finding("no_object_in_split", split.name, split.origin, f"{len(split.images)} images{crowds}")]
     rows = np.array(
         [
             (*entry.box_xyxy_px, *(frame or (np.nan, np.nan)))
