@@ -112,6 +112,12 @@ def test_the_experiment_in_force_parses():
             "groups.0.match: not a regular expression",
         ),
         ("data.input.canvas_multiple_px", 6, "params: data.input.canvas_multiple_px: 6 is no multiple"),
+        (
+            "distill.init",
+            "techer",
+            r"distill.init: neither scratch nor teacher nor .*; did you mean teacher\? .*'techer'",
+        ),
+        ("distill.init", "", "distill.init: neither scratch nor teacher nor a folder that is here"),
         ("downsampler.terms", {}, "params: downsampler: train and terms go together"),
         (
             "downsampler.terms",
@@ -206,6 +212,17 @@ def test_a_down_sampler_without_weights_is_not_said_to_be_trained(values, class_
         with pytest.raises(ValueError, match=message) as caught:
             parse_params(changed(one, "distill.train_downsampler", True))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("init", ["scratch", "teacher", "outputs/student", "./nowhere", "s3/of-another-machine"])
+def test_a_student_may_start_from_a_folder_that_is_not_here(values, init):
+    assert parse_params(changed(values, "distill.init", init)).distill.init == init
+
+
+def test_a_student_may_start_from_a_folder_beside_the_params(values, tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_params(changed(values, "distill.init", "model")).distill.init == "model"
 
 
 def test_a_missing_value_has_no_default(values):

@@ -27,7 +27,7 @@ MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
             "matches no trainable parameter: what it names (model.downsampler.layers.0, ...) is frozen",
         ),  # the preset has a group for it
         ({"data.input.canvas_multiple_px": 4}, "no multiple of the detector's largest stride"),
-        ({"distill.init": "nowhere"}, "nowhere: no trained model here"),
+        ({"distill.init": "./nowhere"}, "nowhere: no trained model here"),
         (
             {
                 "distill.terms": {"moment": MOMENT},

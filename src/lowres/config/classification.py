@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, NotNegativeInt, PartOfSteps, Positive, Strict
 from lowres.config.downsampler import Weight, learned_from
-from lowres.config.training import Training
+from lowres.config.training import Init, Training
 
 Channels = tuple[float, float, float]
 
@@ -88,7 +88,7 @@ class Distill(Strict):
     """
 
     model: Model | None
-    init: str
+    init: Init
     restore: Literal["none", "bilinear", "bicubic"]
     train_downsampler: bool
     pretrain_fraction: PartOfSteps

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lowres.config.base import Count, Fraction, NotNegative, PartOfSteps, Positive, Strict
 from lowres.config.downsampler import MomentWeight, Weight, learned_from
-from lowres.config.training import Training
+from lowres.config.training import Init, Training
 
 
 class Model(Strict):
@@ -108,7 +108,7 @@ class Distill(Strict):
     """
 
     model: Model | None
-    init: str
+    init: Init
     stride_shift: Literal[0, 1, 2]
     train_downsampler: bool
     pretrain_fraction: PartOfSteps

@@ -1,6 +1,8 @@
 """What every training needs, whatever the task: optimiser, schedule, averaging, length. Tasks add how they augment."""
 
+import difflib
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -14,6 +16,21 @@ def _compiles(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
     return pattern
+
+
+def _names_a_start(init: str) -> str:
+    known = ("scratch", "teacher")
+    if init in known or "/" in init or (init and Path(init).exists()):
+        return init
+    near = difflib.get_close_matches(init, known, n=1)
+    raise ValueError(
+        f"neither {' nor '.join(known)} nor a folder that is here{f'; did you mean {near[0]}?' if near else ''} "
+        "(one that is elsewhere is written with a slash, as in ./NAME)"
+    )
+
+
+Init = Annotated[str, AfterValidator(_names_a_start)]
+"""Initial weights of a student; a folder need not be there where a pipeline is only compiled, if it has a slash."""
 
 
 class Group(Strict):
