@@ -27,6 +27,8 @@ MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
             "matches no trainable parameter: what it names (model.downsampler.layers.0, ...) is frozen",
         ),  # the preset has a group for it
         ({"data.input.canvas_multiple_px": 4}, "no multiple of the detector's largest stride"),
+        ({"teacher.model.backbone_weights": "/nosuch"}, "model.backbone_weights: '/nosuch' is no local folder"),
+        ({"teacher.model.backbone_weights": "./weights"}, "model.backbone_weights: './weights' is no local folder"),
         ({"distill.init": "./nowhere"}, "nowhere: no trained model here"),
         (
             {
@@ -61,6 +63,15 @@ def test_a_student_that_torch_refuses_is_one_line_that_names_its_section(tmp_pat
     values["distill"]["model"]["config"]["num_queries"] = 0
     write_params(tmp_path / "params.yaml", values)
     refused(lowres(tmp_path, "check", check=False), "distill: cannot be built, or take a step: RuntimeError: cannot")
+
+
+@pytest.mark.parametrize("source", ["microsoft/resnet-50", "resnet"])
+def test_weights_that_the_hub_may_have_are_not_read(source, caplog):
+    values = small_params()
+    values["teacher"]["model"]["backbone_weights"] = source
+    with caplog.at_level("INFO"):
+        check.run(parse_params(values))
+    assert f"backbone_weights {source} is not read in a dry run" in caplog.text
 
 
 def classifier_params(family, *, side_px=32, ratio=4, restore="none"):

@@ -133,7 +133,10 @@ class DetectionKit:
         return evaluate
 
     def offline(self, model: Model) -> Model:
-        """Local folders of weights stay; a backbone's weights from the Hub are left out, a whole model's are needed."""
+        """Local folders of weights stay; a backbone's weights from the Hub are left out, a whole model's are needed.
+
+        ValueError for what is no folder here and cannot be a Hub id.
+        """
         if model.pretrained is not None and not Path(model.pretrained).is_dir():
             raise ValueError(
                 f"model.pretrained: {model.pretrained!r} is no local folder; a dry run downloads nothing. Download it "
@@ -141,6 +144,7 @@ class DetectionKit:
             )
         if model.backbone_weights is None or Path(model.backbone_weights).is_dir():
             return model
+        _require_hub_id(model.backbone_weights)
         log.info("backbone_weights %s is not read in a dry run", model.backbone_weights)
         return model.model_copy(update={"backbone_weights": None})
 
@@ -173,6 +177,18 @@ def training_transforms(settings: Train, sizing: Input) -> Transform:
         stretch=sizing.stretch,
         **settings.augment.model_dump(exclude={"short_sides_px"}),
     )
+
+
+def _require_hub_id(source: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(source)
+    except HFValidationError as error:
+        raise ValueError(
+            f"model.backbone_weights: {source!r} is no local folder, and cannot be an id on the Hub; name either"
+        ) from error
 
 
 def _build(
