@@ -106,7 +106,7 @@ def test_a_learned_downsampler_learns_alone_and_then_in_its_student(finished, tm
     first = next(csv.DictReader((folder / "outputs/history/downsampler/train.csv").open()))
     assert float(first["bicubic"]) == pytest.approx(0, abs=1e-9)  # where it starts, with this skip
     assert float(first["moment"]) > 0
-    alone, _ = load_downsampler(folder / "outputs/downsampler")
+    alone, _, _ = load_downsampler(folder / "outputs/downsampler")
     assert alone.layers[2].weight.abs().sum() > 0
     lowres(folder, "distill")
     student, spec = load_model(folder / "outputs/student")

@@ -244,3 +244,50 @@ def test_a_model_of_other_classes_is_refused(finished, tmp_path, stage):
     write_params(tmp_path / "params.yaml", values)
     lowres(tmp_path, "prepare")
     refused(lowres(tmp_path, stage, check=False), "the model knows 8 classes")
+
+
+def changed_params(folder, change):
+    values = small_params()
+    for key, value in change.items():
+        *path, last = key.split(".")
+        functools.reduce(dict.__getitem__, path, values)[last] = value
+    return write_params(folder / "params.yaml", values)
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "message"),
+    [
+        ("distill", {"data.input.long_side_px": 160}, "outputs/teacher: trained with long_side_px 128"),
+        ("evaluate", {"data.input.long_side_px": 160}, "outputs/teacher: trained with long_side_px 128"),
+        ("export", {"data.input.long_side_px": 160}, "outputs/student: trained with long_side_px 128"),
+        ("report", {"data.input.long_side_px": 160}, "data.input is no longer what outputs/export was made from"),
+        ("export", {"teacher.train.steps": 4}, "teacher is no longer what outputs/student was made from"),
+        ("export", {"evaluate.split": "val"}, "evaluate is no longer what outputs/evaluation was made from"),
+        ("report", {"downsampler.train.steps": 4}, "downsampler is no longer what outputs/export was made from"),
+        ("report", {"baseline.train": True}, "baseline is no longer what outputs/evaluation was made from"),
+        (
+            "report",
+            {"teacher.train.seed": 1, "distill.train.seed": 1},
+            "teacher, distill are no longer what outputs/export was made from; `dvc repro` makes it anew",
+        ),
+    ],
+)
+def test_outputs_are_not_told_with_another_configuration(finished, tmp_path, stage, change, message):
+    shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    changed_params(tmp_path, change)
+    refused(lowres(tmp_path, stage, check=False), message)
+
+
+def test_outputs_are_told_with_other_options_of_the_report_and_the_export(finished, tmp_path):
+    shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    changed_params(tmp_path, {"report.title": "Another title", "export.parity_images": 2})
+    lowres(tmp_path, "report")
+    assert "Another title" in (tmp_path / "outputs/report/index.html").read_text()
+
+
+@pytest.mark.parametrize("stage", ["export", "report"])
+def test_outputs_are_not_told_with_other_data(finished, tmp_path, stage):
+    shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    changed_params(tmp_path, {"data.source.seed": 1})
+    lowres(tmp_path, "prepare")
+    refused(lowres(tmp_path, stage, check=False), "was made from other data than lie in outputs/data; `dvc repro`")

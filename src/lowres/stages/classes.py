@@ -1,17 +1,25 @@
-"""A model must be of the task in force, and mean the same by a label as the data set."""
+"""A model must be of the task in force, read images of its sizes, and mean the same by a label as the data set."""
 
 from pathlib import Path
 
+from lowres.config.data import Input
 from lowres.data.truth import class_names
 from lowres.models.artifact import ModelSpec
 
 
-def require_fit(spec: ModelSpec, folder: Path, *, task: str, split: Path) -> None:
-    """ValueError where the model in `folder` is of another task, or knows other classes than the split."""
+def require_fit(spec: ModelSpec, folder: Path, *, task: str, sizing: Input, split: Path) -> None:
+    """ValueError where the model in `folder` is of another task, was trained at other sizes, or knows other classes."""
     if spec.task != task:
         raise ValueError(
             f"{folder}: a model for {spec.task}, params.yaml says task: {task}; train it anew (`dvc repro` runs what "
             "is needed)"
+        )
+    differ = [name for name, value in sizing if spec.input.get(name) != value]
+    if differ:
+        name = differ[0]
+        raise ValueError(
+            f"{folder}: trained with {name} {spec.input.get(name)}, params.yaml says data.input.{name}: "
+            f"{getattr(sizing, name)}; train it anew (`dvc repro` runs what is needed), or put the old value back"
         )
     require_same_classes(spec, folder, split)
 

@@ -1,6 +1,5 @@
 """downsampler: stage one of ThumbDet's Algorithm 2, or nothing to train for a fixed kind."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from lowres.models.downsamplers import FixedDownsampler, build_downsampler
 from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.kits.kit import Kit
-from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.outputs import read_json, whole_folder, write_json
 from lowres.stages.pictures import to_image
+from lowres.stages.provenance import section_hashes
 from lowres.stages.training import train_task, write_history
 from lowres.tasks.downsampling import DownsamplingTask
 
@@ -53,7 +53,8 @@ def run(
         else:  # a bucket knows no empty folder
             (folder / "not-trained.txt").write_text("there is nothing to train in this down-sampler\n")
     with whole_folder(out_model) as folder:
-        (folder / "downsampler.json").write_text(json.dumps(spec, indent=2) + "\n")
+        sections = section_hashes({"downsampler": downsampler})
+        write_json(folder / "downsampler.json", {**spec, "provenance": {"sections": sections}})
         save_weights(folder / "model.safetensors", module)
         cv2.imwrite(str(folder / "thumbnails.png"), _sheet(module, data / "val", sizing))
     write_json(out_metrics, metrics)
@@ -83,15 +84,14 @@ def _train(
     return result, {"trained_steps": result.best_step, **ends}
 
 
-def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The module and its specification as this stage wrote them."""
+def load_downsampler(folder: Path) -> tuple[nn.Module, dict[str, Any], dict[str, str]]:
+    """The module and its specification as this stage wrote them; hashes of the sections that it was made from."""
     path = folder / "downsampler.json"
-    if not path.is_file():
-        raise ValueError(f"{path}: missing; run the downsampler stage")
-    spec = json.loads(path.read_text())
+    spec = read_json(path)
+    sections = spec.pop("provenance", {}).get("sections", {})
     module = build_downsampler(**spec)
     load_weights(folder / "model.safetensors", module)
-    return module, spec
+    return module, spec, sections
 
 
 def _sheet(module: nn.Module, split: Path, sizing: Input, count: int = 6, scale: int = 3) -> np.ndarray:

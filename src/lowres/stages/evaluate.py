@@ -2,12 +2,12 @@
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lowres.config.data import Input
-from lowres.config.params import Evaluate
+from lowres.config.params import Baseline, Evaluate
 from lowres.data.shards import ShardReader
 from lowres.evaluation.drop_rate import drop_rate
 from lowres.evaluation.machine import machine_facts
@@ -18,7 +18,7 @@ from lowres.stages.cost import latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.measuring.kit import MeasuringKit
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.provenance import data_identity, split_identity
+from lowres.stages.provenance import data_identity, made_from, made_together, section_hashes, split_identity
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,21 @@ def run(
     kit = measuring_kit_of(task_name)
     teacher_model, teacher_spec = load_model(teacher)
     student_model, student_spec = load_model(student)
+    specs = {teacher: teacher_spec, student: student_spec}
     split = data / evaluate.split
-    require_fit(teacher_spec, teacher, task=task_name, split=split)
-    require_fit(student_spec, student, task=task_name, split=split)
     bicubic = kit.fed_thumbnails(teacher_model, student=student_model)
     rows = [
         Row("teacher", "Teacher, full resolution", teacher_model, teacher),
         Row("teacher_bicubic", "Teacher, fed bicubic thumbnails", bicubic, teacher, behind=student),
     ]
     if (baseline / "config.json").is_file():
-        baseline_model, baseline_spec = load_model(baseline)
-        require_fit(baseline_spec, baseline, task=task_name, split=split)
+        baseline_model, specs[baseline] = load_model(baseline)
         rows.append(Row("baseline", "Student without its teacher", baseline_model, baseline))
     rows.append(Row("student", "Student, thumbnails", student_model, student))
+    for place, spec in specs.items():
+        require_fit(spec, place, task=task_name, sizing=sizing, split=split)
+    own = section_hashes({"evaluate": evaluate, "baseline": Baseline(train=baseline in specs)})
+    sections = made_together({place: made_from(asdict(spec)) for place, spec in specs.items()}) | own
     with whole_folder(out_evaluation) as folder:
         models = {row.key: row.model for row in rows}
         measured = kit.measure(models, evaluate, sizing, split=split, folder=folder)
@@ -77,6 +79,7 @@ def run(
                 "split": evaluate.split,
                 "data": data_identity(data),
                 "split_data": split_identity(split),
+                "sections": sections,
                 "class_names": student_spec.class_names,
                 "ratio": student_model.ratio,
                 "rows": details,

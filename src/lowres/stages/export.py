@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lowres.stages.classes import require_fit
 from lowres.stages.exporting.card_facts import origin
 from lowres.stages.exporting.choose import exporting_kit_of
 from lowres.stages.outputs import read_json, whole_folder, write_json
-from lowres.stages.provenance import provenance
+from lowres.stages.provenance import made_from, provenance, require_in_force, require_same_data
 
 
 def run(
@@ -29,13 +30,19 @@ def run(
     out_export: Path,
     out_metrics: Path,
 ) -> dict[str, Any]:
-    """Write the ONNX files, weights and configuration for PyTorch, parity.json and the card; refuse what differs."""
+    """Write the ONNX files, weights and configuration for PyTorch, parity.json and the card; refuse what differs.
+
+    Also refused is what would be told with the configuration or the data of another run.
+    """
     kit = exporting_kit_of(task_name)
     model, spec = load_model(student)
     val = data / "val"
-    require_fit(spec, student, task=task_name, split=val)
-    facts = provenance(params_file, data)
+    require_fit(spec, student, task=task_name, sizing=sizing, split=val)
     details = read_json(evaluation / "details.json")
+    require_in_force({student: made_from(asdict(spec)), evaluation: details.get("sections", {})}, params_file)
+    for made, identity in ((student, spec.provenance.get("data")), (evaluation, details.get("data"))):
+        require_same_data(identity, data, made=made)
+    facts = provenance(params_file, data)
     metadata = {
         "class_names": json.dumps(spec.class_names),
         "category_ids": json.dumps(spec.category_ids),

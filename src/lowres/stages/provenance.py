@@ -3,11 +3,13 @@
 import hashlib
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lowres
-from lowres.config.params import fingerprint
+from lowres.config.base import Strict
+from lowres.config.params import fingerprint, load_params
 from lowres.data.shards import read_index
 
 _PACKAGE = Path(lowres.__file__).parent
@@ -34,6 +36,60 @@ def provenance(params_file: Path, data: Path) -> dict[str, Any]:
         "data": data_identity(data),
         "code_sha256": code_identity(),
     }
+
+
+def section_hashes(sections: Mapping[str, Any]) -> dict[str, str]:
+    """A hash of each section of params.yaml, given as the schema has it or as plain values; comments do not count."""
+    return {
+        name: fingerprint(values.model_dump() if isinstance(values, Strict) else values)
+        for name, values in sections.items()
+    }
+
+
+def made_from(config: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of the sections that a model was made from, by its configuration (`config.json`) as plain values.
+
+    That of an earlier version knows `task` and `data.input` alone.
+    """
+    shared = section_hashes({"task": config["task"], "data.input": config["input"]})
+    return shared | config["provenance"].get("sections", {})
+
+
+def made_together(parts: Mapping[Path, Mapping[str, str]]) -> dict[str, str]:
+    """What several outputs were made from, as one; ValueError where two of them had another section."""
+    together: dict[str, str] = {}
+    first: dict[str, Path] = {}
+    for path, hashes in parts.items():
+        for name, digest in hashes.items():
+            if together.setdefault(name, digest) != digest:
+                raise ValueError(
+                    f"{path}: made from another section {name} of params.yaml than {first[name]}; `dvc repro` makes "
+                    "anew what is needed"
+                )
+            first.setdefault(name, path)
+    return together
+
+
+def require_in_force(parts: Mapping[Path, Mapping[str, str]], params_file: Path) -> None:
+    """ValueError where an output was made from another section than the params file has; it would tell of another run.
+
+    Sections that took no part, such as `report`, may change.
+    """
+    params = load_params(params_file)
+    now = section_hashes({**dict(params), "data.input": params.data.input})
+    for path, hashes in parts.items():
+        differ = [name for name, digest in hashes.items() if now.get(name) != digest]
+        if differ:
+            raise ValueError(
+                f"{params_file}: {', '.join(differ)} {'is' if len(differ) == 1 else 'are'} no longer what {path} was "
+                "made from; `dvc repro` makes it anew, or put the old values back"
+            )
+
+
+def require_same_data(identity: str | None, data: Path, *, made: Path) -> None:
+    """ValueError where an output says that it was made from other data (`data_identity`) than lie in `data`."""
+    if identity is not None and identity != data_identity(data):
+        raise ValueError(f"{made}: was made from other data than lie in {data}; `dvc repro` makes it anew")
 
 
 def data_identity(data: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lowres.config.params import Report
 from lowres.stages.outputs import read_json, whole_folder
-from lowres.stages.provenance import provenance
+from lowres.stages.provenance import made_from, provenance, require_in_force, require_same_data
 from lowres.stages.reporting.choose import reporting_kit_of
 from lowres.stages.reporting.kit import Facts
 
@@ -24,9 +24,15 @@ def run(
     params_file: Path,
     out_report: Path,
 ) -> dict[str, Any]:
-    """Gather what the other stages wrote and write `index.html` and `summary.txt`."""
+    """Gather what the other stages wrote and write `index.html` and `summary.txt`.
+
+    ValueError where the params file or the data are no longer those that the models and the evaluation were made from.
+    """
     kit = reporting_kit_of(task_name)
-    details = read_json(evaluation / "details.json")
+    details, model = read_json(evaluation / "details.json"), read_json(export / "config.json")
+    require_in_force({export: made_from(model), evaluation: details.get("sections", {})}, params_file)
+    for made, identity in ((export, model["provenance"].get("data")), (evaluation, details.get("data"))):
+        require_same_data(identity, data, made=made)
     facts = Facts(
         title=report.title,
         num_examples=report.num_examples,

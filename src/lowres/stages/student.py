@@ -20,7 +20,7 @@ from lowres.stages.classes import require_fit
 from lowres.stages.downsampler import load_downsampler
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.provenance import data_identity
+from lowres.stages.provenance import data_identity, section_hashes
 from lowres.stages.training import continued, train_task, weights_identity, write_history
 
 
@@ -45,8 +45,8 @@ def train_student(
     """
     kit = kit_of(task_name)
     teacher_model, teacher_spec = load_model(teacher)
-    require_fit(teacher_spec, teacher, task=task_name, split=data / "train")
-    module, downsampler_spec = load_downsampler(downsampler)
+    require_fit(teacher_spec, teacher, task=task_name, sizing=sizing, split=data / "train")
+    module, downsampler_spec, downsampler_sections = load_downsampler(downsampler)
     torch.manual_seed(distill.train.seed)
     model, network = kit.build_student(distill, teacher=teacher_spec, downsampler=module, sizing=sizing)
     _initialise(model, distill.init, teacher_model)
@@ -87,7 +87,13 @@ def train_student(
     if not current_ranks().is_main:
         return {}
     model.cpu().load_state_dict(result.best_state)
-    provenance = {"data": data_identity(data), "best_step": result.best_step, "val": result.best_metrics}
+    own = section_hashes({"distill": distill})
+    provenance = {
+        "data": data_identity(data),
+        "sections": {**teacher_spec.provenance.get("sections", {}), **downsampler_sections, **own},
+        "best_step": result.best_step,
+        "val": result.best_metrics,
+    }
     spec = replace(teacher_spec, network=network, downsampler=downsampler_spec, provenance=provenance)
     metrics = {"val": result.best_metrics, "best_step": result.best_step}
     with whole_folder(out_history) as folder:

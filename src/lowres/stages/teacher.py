@@ -13,7 +13,7 @@ from lowres.models.artifact import ModelSpec, save_model
 from lowres.stages.batches import choose_device
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.outputs import whole_folder, write_json
-from lowres.stages.provenance import data_identity
+from lowres.stages.provenance import data_identity, section_hashes
 from lowres.stages.training import train_task, weights_identity, write_history
 
 
@@ -57,7 +57,12 @@ def run(
         category_ids=category_ids(data / "train"),
         downsampler={"kind": "identity", "ratio": 1},
         input=sizing.model_dump(),
-        provenance={"data": data_identity(data), "best_step": result.best_step, "val": result.best_metrics},
+        provenance={
+            "data": data_identity(data),
+            "sections": section_hashes({"teacher": teacher}),
+            "best_step": result.best_step,
+            "val": result.best_metrics,
+        },
     )
     metrics = {"val": result.best_metrics, "best_step": result.best_step}
     with whole_folder(out_history) as folder:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 from tests.models.tiny_classifier import CLASS_NAMES, LEARNED, SIDE_PX, save_tiny_classifier, tiny_spec
+from tests.stages.small import small_class_params, write_params
 
 import lowres.api as api
 from lowres.config.classification import Export
@@ -84,7 +85,9 @@ def run(folder: Path, *, task: str = "classification", export: Export = EXPORT):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
-    (folder / "params.yaml").write_text("task: classification\n")
+    values = small_class_params()
+    values["data"]["input"] = SIZING.model_dump()
+    write_params(folder / "params.yaml", values)
     write_data(folder)
     write_details(folder, save_tiny_classifier(folder / "student"))
     return folder
