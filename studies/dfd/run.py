@@ -33,7 +33,8 @@ from lowres.data.resident import evaluation_batches, load_resident
 from lowres.evaluation.classification import evaluate_classes
 from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.machine import machine_facts
-from lowres.models.artifact import load_model, sha256_of
+from lowres.models.artifact import load_model
+from lowres.models.checksum import sha256_of
 from lowres.models.thumbnail_classifier import ThumbnailClassifier
 from lowres.stages import baseline, distill, downsampler, prepare, teacher
 from lowres.stages.batches import choose_device

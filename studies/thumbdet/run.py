@@ -40,7 +40,8 @@ from lowres.data.truth import load_truth
 from lowres.evaluation.coco import evaluate_detections
 from lowres.evaluation.cost import count_parameters, multiply_adds
 from lowres.evaluation.machine import machine_facts
-from lowres.models.artifact import load_detector, sha256_of
+from lowres.models.artifact import load_detector
+from lowres.models.checksum import sha256_of
 from lowres.stages import distill, downsampler, teacher
 from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.outputs import write_json

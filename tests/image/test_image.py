@@ -19,7 +19,7 @@ from tests.image.building import ROOT, build_image, docker, why_not
 from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_pipeline
 from tests.stages.small import small_params, write_params
 
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.stages.provenance import data_identity
 
 IMAGE = "lowres:cpu"

@@ -48,6 +48,16 @@ def test_a_flipped_bit_is_found(tmp_path):
         load_model(tmp_path)
 
 
+def test_a_changed_configuration_is_found(tmp_path):
+    saved(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace('"num_queries": ', '"num_queries": 1'))
+    with pytest.raises(ValueError, match=r"config\.json: its sha256 is not the one in config\.json\.sha256"):
+        load_model(tmp_path)
+    (tmp_path / "config.json.sha256").unlink()  # as earlier versions saved it
+    assert load_model(tmp_path)
+
+
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(ValueError, match="no trained model here"):
         load_model(tmp_path / "nothing")

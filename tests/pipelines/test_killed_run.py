@@ -19,7 +19,7 @@ from tests.pipelines.local_runs import artifacts_of, ended_steps, faults_of, new
 from tests.stages.small import tiny_params, write_params
 
 from lowres.engine.checkpoint import list_checkpoints
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 
 TRAINED = ("teacher", "downsampler", "distill")
 STEPS = 20

@@ -21,7 +21,7 @@ from tests.steps.webhook import listening
 from tests.storage.dvc_layout import dvc_objects
 from tests.storage.fake_s3 import FakeS3
 
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.steps.places import PLACES
 
 WHOLE = bool(os.environ.get("LOWRES_LOCAL_PIPELINE"))

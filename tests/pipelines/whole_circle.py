@@ -15,7 +15,7 @@ from tests.pipelines.clone import git, make_clone
 from tests.pipelines.local_runs import KEYS, artifacts_of, newest_run, run_pipeline
 from tests.storage.moto_process import moto_server
 
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 
 
 def main() -> None:

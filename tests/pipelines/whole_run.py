@@ -17,7 +17,7 @@ from tests.pipelines.local_runs import artifacts_of, faults_of, newest_run, run_
 from tests.stages.commands import lowres_process
 from tests.stages.small import small_params, write_params
 
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.steps.places import PLACES
 
 TRAINED = ["teacher", "downsampler", "baseline", "distill"]

@@ -15,7 +15,7 @@ from tests.stages.commands import lowres, lowres_process, refused
 from tests.stages.small import small_params, write_params
 
 import lowres.api as api
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 
 README = Path(__file__).parents[2] / "README.md"
 STAGES = ["prepare", "teacher", "downsampler", "baseline", "distill", "evaluate", "export", "report"]

@@ -6,7 +6,7 @@ from tests.steps.recording import recorded
 
 from lowres.config.data import Input
 from lowres.data.shards import ShardWriter
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.stages.provenance import data_identity
 from lowres.steps.failing import LAST_WORDS
 from lowres.steps.run import run_stage

@@ -5,6 +5,8 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # pyright: ignore[reportAttributeAccessIssue]
 
+from lowres.models.checksum import check_sha256, has_record
+
 FORMAT = 1
 
 _UNREADABLE = (
@@ -20,7 +22,8 @@ _UNREADABLE = (
 def open_session(path: Path, *, threads: int, task: str) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     """A CPU session of `threads` threads per operator, and the file's metadata.
 
-    Raises ValueError for a file that is missing, damaged, not exported by lowres, or for another task.
+    Raises ValueError for a file that is missing, damaged (also where the sha256 recorded beside it is another one), not
+    exported by lowres, or for another task.
     """
     session, metadata = _open(path, threads=threads, optimise=True)
     found = _task(metadata)
@@ -42,6 +45,8 @@ def first_line(error: Exception) -> str:
 def _open(path: Path, *, threads: int, optimise: bool) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such ONNX file")
+    if has_record(path):  # one that was copied elsewhere may have none
+        check_sha256(path)
     levels = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -1,10 +1,9 @@
 """A trained model as a folder: weights, what they are, and how to feed them.
 
-`model.safetensors` (with its sha256 beside it) and `config.json`. The configuration holds all that `load_model`
-needs; no pickled code, no import by name from a file.
+`model.safetensors` and `config.json`, each with its sha256 beside it. The configuration holds all that `load_model`
+needs; no pickled code, no import by name from a file. Folders of earlier versions lack the sha256 of `config.json`.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from lowres.models.assemble import ThumbnailModel, assemble
+from lowres.models.checksum import check_sha256, has_record, record_sha256
 from lowres.models.downsamplers import build_downsampler
 from lowres.models.thumbnail import ThumbnailDetector
 
@@ -46,9 +46,11 @@ def build_from_spec(spec: ModelSpec) -> ThumbnailModel:
 
 
 def save_model(folder: Path, model: nn.Module, spec: ModelSpec) -> None:
-    """Write weights, their sha256 and the specification into a folder that exists."""
+    """Write weights and the specification, and the sha256 of both, into a folder that exists."""
     save_weights(folder / "model.safetensors", model)
-    (folder / "config.json").write_text(json.dumps({"format": FORMAT, **asdict(spec)}, indent=2) + "\n")
+    config = folder / "config.json"
+    config.write_text(json.dumps({"format": FORMAT, **asdict(spec)}, indent=2) + "\n")
+    record_sha256(config)
 
 
 def load_model(folder: Path) -> tuple[ThumbnailModel, ModelSpec]:
@@ -72,6 +74,8 @@ def load_spec(folder: Path) -> ModelSpec:
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"{folder}: no trained model here (config.json is missing)")
+    if has_record(path):
+        check_sha256(path)
     try:
         values = json.loads(path.read_text())
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
@@ -89,17 +93,14 @@ def save_weights(path: Path, model: nn.Module) -> None:
     first = _first_names(model)
     state = model.state_dict()
     save_file({name: state[name].contiguous() for name, kept in first.items() if name == kept}, str(path))
-    path.with_name(path.name + ".sha256").write_text(sha256_of(path) + "\n")
+    record_sha256(path)
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
     """Read weights into a module after checking their sha256; ValueError if a bit has changed or names differ."""
     if not path.is_file():
         raise ValueError(f"{path}: the file of weights is missing")
-    beside = path.with_name(path.name + ".sha256")
-    expected = beside.read_text().strip() if beside.is_file() else None
-    if expected is None or sha256_of(path) != expected:
-        raise ValueError(f"{path}: its sha256 is not the one in {beside.name}; the file is damaged, make it anew")
+    check_sha256(path)
     stored = load_file(str(path))
     first = _first_names(model)
     odd = sorted(set(stored) ^ set(first.values()))
@@ -121,9 +122,3 @@ def _first_names(model: nn.Module) -> dict[str, str]:
         key = (tensor.data_ptr() if tensor.numel() else id(tensor), tensor.shape, tensor.stride())
         names[name] = first.setdefault(key, name)
     return names
-
-
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

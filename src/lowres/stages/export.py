@@ -11,6 +11,7 @@ from lowres.config.params import Export
 from lowres.evaluation.cost import count_parameters
 from lowres.export.model_card import write_model_card
 from lowres.models.artifact import load_model
+from lowres.models.checksum import record_sha256
 from lowres.stages.classes import require_fit
 from lowres.stages.exporting.card_facts import origin
 from lowres.stages.exporting.choose import exporting_kit_of
@@ -56,6 +57,8 @@ def run(
         parity = kit.write(model, path, export, sizing, spec=spec, split=val, metadata=metadata)
         for name in ("model.safetensors", "model.safetensors.sha256", "config.json"):
             shutil.copyfile(student / name, folder / name)
+        for decides in (folder / "config.json", *folder.glob("*.onnx")):
+            record_sha256(decides)
         write_json(folder / "parity.json", parity.figures)
         card = {
             **kit.card(spec, sizing, parameters=count_parameters(model), details=details),

@@ -11,8 +11,9 @@ from lowres.config.data import Input
 from lowres.config.params import Distill
 from lowres.engine.distributed import current_ranks
 from lowres.engine.train import TrainResult
-from lowres.models.artifact import load_model, save_model, sha256_of
+from lowres.models.artifact import load_model, save_model
 from lowres.models.assemble import ThumbnailModel
+from lowres.models.checksum import sha256_of
 from lowres.models.fold_batch_norm import fold_batch_norm
 from lowres.models.input_channels import fitted_state
 from lowres.stages.batches import choose_device

@@ -21,7 +21,7 @@ from lowres.engine.mirror import mirror_of
 from lowres.engine.optimiser import ParameterGroup, build_optimiser
 from lowres.engine.schedule import Schedule, build_schedule
 from lowres.engine.train import TrainResult, train
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.stages.kits.kit import Kit
 from lowres.stages.provenance import code_identity, data_identity
 

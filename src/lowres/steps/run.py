@@ -9,7 +9,7 @@ from typing import Any
 
 from lowres.config.params import fingerprint
 from lowres.engine.launch import ranks_wanted
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.stages.outputs import read_json
 from lowres.stages.provenance import code_identity, commit, data_identity
 from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics

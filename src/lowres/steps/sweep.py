@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lowres.models.artifact import sha256_of
+from lowres.models.checksum import sha256_of
 from lowres.report.sweep_page import Variant, sweep_markdown, sweep_page, sweep_scalars
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.outputs import read_json

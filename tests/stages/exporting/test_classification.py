@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -104,11 +105,14 @@ def test_export_leaves_file_weights_parity_and_card(exported):
     assert names == {
         "README.md",
         "config.json",
+        "config.json.sha256",
         "model.onnx",
+        "model.onnx.sha256",
         "model.safetensors",
         "model.safetensors.sha256",
         "parity.json",
         "thumbnail.onnx",
+        "thumbnail.onnx.sha256",
     }
     parity = json.loads((folder / "export/parity.json").read_text())
     assert parity == metrics == json.loads((folder / "metrics.json").read_text())
@@ -117,6 +121,26 @@ def test_export_leaves_file_weights_parity_and_card(exported):
     assert parity["changed"] == parity["top1_difference"] == 0
     assert parity["thumbnail"]["images"] == 8
     assert parity["thumbnail"]["max_probability"] < 1e-4
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "thumbnail.onnx", "config.json", "model.safetensors"])
+def test_a_flipped_bit_in_what_decides_results_is_found(exported, tmp_path, name):
+    folder = shutil.copytree(exported[0] / "export", tmp_path / "export")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    model = folder / name if name.endswith(".onnx") else folder
+    with pytest.raises(ValueError, match=rf"{re.escape(name)}: its sha256 is not the one in {re.escape(name)}\.sha256"):
+        api.load(model)
+    with pytest.raises(ValueError, match=rf"{re.escape(name)}: its sha256"):
+        api.benchmark(model, [])
+
+
+def test_a_file_alone_and_a_folder_of_an_earlier_version_load(exported, tmp_path):
+    folder = shutil.copytree(exported[0] / "export", tmp_path / "export")
+    for record in ("config.json.sha256", "model.onnx.sha256"):
+        (folder / record).unlink()
+    assert api.load(folder).class_names == api.load(folder / "model.onnx").class_names == CLASS_NAMES
 
 
 def same_probabilities(one: str | Path, other: str | Path, *sizes: tuple[int, int]) -> None:
