@@ -12,6 +12,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from lowres.export.digest import BLANK, KEY, write_digest
 from lowres.export.session import FORMAT
 
 REQUIRED_METADATA = ("class_names", "category_ids", "input", "data_id", "config_hash", "commit")
@@ -70,11 +71,12 @@ def save(proto: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> Non
 
 
 def add_metadata(path: Path, values: Mapping[str, str]) -> None:
-    """Add to the metadata of a file that is written."""
+    """Add to the metadata of a file that is written, and to these the file's digest, which they then have whole."""
     proto = onnx.load(str(path))
     known = {entry.key: entry.value for entry in proto.metadata_props}
-    onnx.helper.set_model_props(proto, {**known, **values})
+    onnx.helper.set_model_props(proto, {**known, **values, KEY: BLANK})
     onnx.save(proto, str(path))
+    write_digest(path)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # pyright: ignore[reportAttributeAccessIssue]
 
+from lowres.export.digest import check_digest
 from lowres.models.checksum import check_sha256, has_record
 
 FORMAT = 1
@@ -22,7 +23,7 @@ _UNREADABLE = (
 def open_session(path: Path, *, threads: int, task: str) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     """A CPU session of `threads` threads per operator, and the file's metadata.
 
-    Raises ValueError for a file that is missing, damaged (also where the sha256 recorded beside it is another one), not
+    Raises ValueError for a file that is missing, damaged (also where its sha256 is not the one beside or in it), not
     exported by lowres, or for another task.
     """
     session, metadata = _open(path, threads=threads, optimise=True)
@@ -45,8 +46,10 @@ def first_line(error: Exception) -> str:
 def _open(path: Path, *, threads: int, optimise: bool) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such ONNX file")
-    if has_record(path):  # one that was copied elsewhere may have none
+    if has_record(path):
         check_sha256(path)
+    else:  # it was copied elsewhere
+        check_digest(path)
     levels = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
