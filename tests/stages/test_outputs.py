@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lowres.stages.outputs import check_outputs, whole_folder, write_json
+from lowres.stages.outputs import check_outputs, read_json, whole_folder, write_json
 
 
 def fail_halfway(path):
@@ -92,3 +92,10 @@ def test_an_old_output_is_replaced(scores, tmp_path):
     check_outputs({"--json": old, "--html": None}, inputs=[scores, tmp_path / "missing.json"])
     write_json(old, [1])
     assert old.read_text() == "[\n  1\n]\n"
+
+
+@pytest.mark.parametrize("content", [b'{"rows": [', b"", b"\xff\xfe{}"])
+def test_damaged_json_of_another_stage_is_named(content, tmp_path):
+    (tmp_path / "details.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"details\.json: damaged, no JSON \(.*\); run the stage that writes it again"):
+        read_json(tmp_path / "details.json")

@@ -91,7 +91,10 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON that another stage wrote."""
+    """Read JSON that another stage wrote; ValueError names a file that is missing or damaged."""
     if not path.is_file():
         raise ValueError(f"{path}: missing; run the stage that writes it (`dvc repro` runs what is needed)")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:  # also of text that is no UTF-8
+        raise ValueError(f"{path}: damaged, no JSON ({error}); run the stage that writes it again") from error
