@@ -75,3 +75,9 @@ def write_params(path: Path, values: dict[str, Any]) -> Path:
     with path.open("w") as file:
         YAML().dump(values, file)
     return path
+
+
+def plotted_files() -> list[str]:
+    """What dvc.yaml draws its plots from."""
+    plots = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["plots"]
+    return [file for part in plots for plot in part.values() for file in plot["y"]]

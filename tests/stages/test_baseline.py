@@ -25,3 +25,6 @@ def test_of_several_processes_one_notes_that_nothing_is_trained(rank, written, t
         out_history=tmp_path / "history",
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == written
+    if written:
+        tables = {path.name: path.read_text() for path in (tmp_path / "history").glob("*.csv")}
+        assert tables == {"train.csv": "step,loss\n", "evaluation.csv": "step,chosen_by\n"}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from tests.stages.commands import lowres, refused
-from tests.stages.small import small_class_params, write_params
+from tests.stages.small import plotted_files, small_class_params, write_params
 
 from lowres.models.artifact import load_model
 from lowres.stages.downsampler import load_downsampler
@@ -154,3 +154,8 @@ def test_a_grey_image_is_read_and_an_empty_class_folder_refused(tmp_path):
     lowres(tmp_path, "prepare")
     (tmp_path / "data/train/a/1.png").unlink()
     refused(lowres(tmp_path, "prepare", check=False), "the class folder is empty")
+
+
+def test_every_file_that_dvc_plots_is_there(finished):
+    assert len(plotted_files()) > 8
+    assert [file for file in plotted_files() if not (finished / file).is_file()] == []

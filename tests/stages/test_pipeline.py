@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.stages.commands import lowres, lowres_process, refused
-from tests.stages.small import small_params, write_params
+from tests.stages.small import plotted_files, small_params, write_params
 
 import lowres.api as api
 from lowres.models.checksum import sha256_of
@@ -291,3 +291,8 @@ def test_outputs_are_not_told_with_other_data(finished, tmp_path, stage):
     changed_params(tmp_path, {"data.source.seed": 1})
     lowres(tmp_path, "prepare")
     refused(lowres(tmp_path, stage, check=False), "was made from other data than lie in outputs/data; `dvc repro`")
+
+
+def test_every_file_that_dvc_plots_is_there(finished):
+    assert len(plotted_files()) > 8
+    assert [file for file in plotted_files() if not (finished / file).is_file()] == []

@@ -6,7 +6,7 @@ from typing import Any
 from lowres.config.data import Input
 from lowres.config.params import Baseline, Distill
 from lowres.engine.distributed import current_ranks
-from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.outputs import whole_folder, write_headers, write_json
 from lowres.stages.student import train_student
 
 
@@ -30,6 +30,8 @@ def run(
         for folder in (out_model, out_history):
             with whole_folder(folder) as work:
                 (work / "not-trained.txt").write_text("params.yaml says baseline.train: false\n")
+                if folder == out_history:
+                    write_headers(work, {"train.csv": ("step", "loss"), "evaluation.csv": ("step", "chosen_by")})
         write_json(out_metrics, {"trained": False})
         return {"trained": False}
     return train_student(

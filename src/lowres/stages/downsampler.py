@@ -18,7 +18,7 @@ from lowres.models.downsamplers import FixedDownsampler, build_downsampler
 from lowres.stages.batches import choose_device, eval_batches
 from lowres.stages.kits.choose import kit_of
 from lowres.stages.kits.kit import Kit
-from lowres.stages.outputs import read_json, whole_folder, write_json
+from lowres.stages.outputs import read_json, whole_folder, write_headers, write_json
 from lowres.stages.pictures import to_image
 from lowres.stages.provenance import section_hashes
 from lowres.stages.training import train_task, write_history
@@ -52,6 +52,7 @@ def run(
             write_history(folder, result, chosen_by=None)
         else:  # a bucket knows no empty folder
             (folder / "not-trained.txt").write_text("there is nothing to train in this down-sampler\n")
+            write_headers(folder, {"train.csv": ("step", "loss")})
     with whole_folder(out_model) as folder:
         sections = section_hashes({"downsampler": downsampler})
         write_json(folder / "downsampler.json", {**spec, "provenance": {"sections": sections}})

@@ -17,8 +17,16 @@ from lowres.stages.classes import require_fit
 from lowres.stages.cost import latency_of, memory_of, size_of
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.measuring.kit import MeasuringKit
-from lowres.stages.outputs import whole_folder, write_json
+from lowres.stages.outputs import whole_folder, write_headers, write_json
 from lowres.stages.provenance import data_identity, made_from, made_together, section_hashes, split_identity
+
+# What dvc.yaml plots of an evaluation; a task has some of it, a run without a baseline less.
+_PLOTTED = {
+    **{f"precision_recall_{row}.csv": ("recall", "precision") for row in ("teacher", "teacher_bicubic")},
+    **{f"precision_recall_{row}.csv": ("recall", "precision") for row in ("baseline", "student")},
+    **{f"reliability_{row}.csv": ("confidence", "accuracy") for row in ("teacher", "baseline", "student")},
+    "ap_by_size_student.csv": ("size", "ap"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ def run(
     with whole_folder(out_evaluation) as folder:
         models = {row.key: row.model for row in rows}
         measured = kit.measure(models, evaluate, sizing, split=split, folder=folder)
+        write_headers(folder, _PLOTTED)
         encoded = _encoded(split)
         details = [
             {"key": row.key, "title": row.title, "metrics": measured.metrics[row.key], "cost": cost}

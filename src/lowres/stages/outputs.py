@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,16 @@ def write_json(path: Path, values: Any) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
     os.replace(temporary, path)  # noqa: PTH105 - the atomic one by name
+
+
+def write_headers(folder: Path, tables: Mapping[str, Sequence[str]]) -> None:
+    """Write those tables that are not there without a line, by name and columns: for `dvc plots`.
+
+    Of a table without lines it draws nothing; of one that is missing it says that some plots failed to load.
+    """
+    for name, columns in tables.items():
+        if not (folder / name).exists():
+            (folder / name).write_text(",".join(columns) + "\n")
 
 
 def read_json(path: Path) -> Any:
