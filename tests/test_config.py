@@ -118,6 +118,7 @@ def test_the_experiment_in_force_parses():
             r"distill.init: neither scratch nor teacher nor .*; did you mean teacher\? .*'techer'",
         ),
         ("distill.init", "", "distill.init: neither scratch nor teacher nor a folder that is here"),
+        ("distill.init", "t" * 300, "distill.init: neither scratch nor teacher nor a folder that is here"),
         ("downsampler.terms", {}, "params: downsampler: train and terms go together"),
         (
             "downsampler.terms",

@@ -82,22 +82,20 @@ def test_the_baselines_curves_stand_beside_its_students():
     assert beside == 4
 
 
-def test_plots_of_a_baseline_that_was_not_trained_are_left_out(tmp_path):
+def test_plots_of_a_baseline_that_was_not_trained_say_nothing(tmp_path):
     pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
-    made = [file for _, files in plotted() for file in files if "/history/" in file and "baseline" not in file]
-    for file in made:
+    tables = [item for part in DAG["plots"] for plot in part.values() for item in plot["y"].items()]
+    made = [file for file, _ in tables if "/history/" in file and "baseline" not in file]
+    for file, column in tables:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        column = "loss" if file.endswith("train.csv") else "chosen_by"
-        (tmp_path / file).write_text(f"step,{column}\n1,0.5\n2,0.25\n")
-    (tmp_path / "outputs/history/baseline").mkdir()
-    (tmp_path / "outputs/history/baseline/not-trained.txt").touch()
+        lines = "1,0.5\n2,0.25\n" if file in made else ""
+        (tmp_path / file).write_text(f"step,{column}\n{lines}")
     (tmp_path / "dvc.yaml").write_text(json.dumps({"plots": DAG["plots"]}))
     for arguments in (["init", "--no-scm", "--quiet"], ["plots", "show", "--json"]):
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    drawn = {name: plot for name, plot in json.loads(done.stdout)["data"].items() if plot}
-    assert set(drawn) == {name for name, files in plotted() if set(files) & set(made)}
+    assert "failed to load" not in done.stderr
     for file in made:
         assert file.removeprefix("outputs/history/") in done.stdout

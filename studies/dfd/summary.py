@@ -161,6 +161,7 @@ def origins_table(results: Results) -> str:
                 for key, runs in results.items()
                 if key[1] == backbone and (key[0] == "full") == (group == "full") and seed in runs
             }
+            machines = [run["machine"] for run in named.values()]
             strays = [name for name, run in named.items() if _origin(run)[1] != teacher["model"]]
             cells = [
                 NAMES[backbone] + (", published" if group == "full" else ""),

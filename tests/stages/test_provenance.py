@@ -37,6 +37,17 @@ def test_what_an_output_was_made_from_is_in_force_whatever_took_no_part(tmp_path
     require_in_force({Path("outputs/student"): made}, write_params(tmp_path / "params.yaml", values))
 
 
+def test_numbers_that_dvc_takes_for_equal_are_the_same_section(tmp_path):
+    values = small_params()
+    values["teacher"]["model"]["config"] |= {"num_denoising": 30, "anchor": [1, {"learned": True}], "name": "1"}
+    made = hashes(values, "teacher")
+    values["teacher"]["model"]["config"] |= {"num_denoising": 30.0, "anchor": [1.0, {"learned": 1}]}
+    require_in_force({Path("outputs/teacher"): made}, write_params(tmp_path / "params.yaml", values))
+    values["teacher"]["model"]["config"] |= {"name": 1}
+    with pytest.raises(ValueError, match="teacher is no longer what outputs/teacher was made from"):
+        require_in_force({Path("outputs/teacher"): made}, write_params(tmp_path / "params.yaml", values))
+
+
 def test_sections_that_an_output_was_not_made_from_are_named_with_it(tmp_path):
     values = small_params()
     made = {Path("outputs/teacher"): hashes(values, "teacher"), Path("outputs/student"): hashes(values, "distill")}

@@ -18,9 +18,12 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+NAME_MAX = 255  # bytes of a file's name; of a longer one, asking whether it is there is an error
+
+
 def _names_a_start(init: str) -> str:
     known = ("scratch", "teacher")
-    if init in known or "/" in init or (init and Path(init).exists()):
+    if init in known or "/" in init or (0 < len(init.encode()) <= NAME_MAX and Path(init).exists()):
         return init
     near = difflib.get_close_matches(init, known, n=1)
     raise ValueError(

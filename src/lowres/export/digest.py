@@ -19,12 +19,16 @@ def write_digest(path: Path) -> None:
     path.write_bytes(content[:place] + _digest(content, place) + content[place + len(BLANK) :])
 
 
-def check_digest(path: Path) -> None:
-    """ValueError where a file differs from its digest; one without, of an earlier version, passes."""
+def check_digest(path: Path) -> bool:
+    """Whether a file holds a digest, which one of an earlier version does not; ValueError where it differs from it."""
     content = path.read_bytes()
     place = _place(content)
     if place is not None and content[place : place + len(BLANK)] != _digest(content, place):
-        raise ValueError(f"{path}: its sha256 is not the one in its metadata; the file is damaged, make it anew")
+        raise ValueError(
+            f"{path}: its sha256 is not the one in its metadata; the file is damaged, make it anew (or, if another "
+            f"program changed it on purpose, remove {KEY} from its metadata)"
+        )
+    return place is not None
 
 
 def _place(content: bytes) -> int | None:

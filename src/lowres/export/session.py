@@ -46,10 +46,8 @@ def first_line(error: Exception) -> str:
 def _open(path: Path, *, threads: int, optimise: bool) -> tuple[onnxruntime.InferenceSession, dict[str, str]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such ONNX file")
-    if has_record(path):
+    if not check_digest(path) and has_record(path):
         check_sha256(path)
-    else:  # it was copied elsewhere
-        check_digest(path)
     levels = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -39,11 +39,22 @@ def provenance(params_file: Path, data: Path) -> dict[str, Any]:
 
 
 def section_hashes(sections: Mapping[str, Any]) -> dict[str, str]:
-    """A hash of each section of params.yaml, given as the schema has it or as plain values; comments do not count."""
+    """A hash of each section of params.yaml, given as the schema has it or as plain values; comments do not count.
+
+    Numbers that DVC takes for equal (30 and 30.0) have one hash: it would not run a stage again for the other.
+    """
     return {
-        name: fingerprint(values.model_dump() if isinstance(values, Strict) else values)
+        name: fingerprint(_as_compared(values.model_dump() if isinstance(values, Strict) else values))
         for name, values in sections.items()
     }
+
+
+def _as_compared(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _as_compared(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_as_compared(value) for value in values]
+    return float(values) if isinstance(values, bool | int) and abs(values) < 2**53 else values
 
 
 def made_from(config: Mapping[str, Any]) -> dict[str, str]:
