@@ -24,7 +24,7 @@ MOMENT = {"weight": 1.0, "deviation_weight": 0.1}
         ({"teacher.train.optimiser.lr": float("inf")}, "optimiser.lr: Input should be a finite number"),
         (
             {"distill.train_downsampler": False},
-            "matches no trainable parameter: what it names (model.downsampler.layers.0, ...) is frozen",
+            r"distill: parameter group '\\bdownsampler\\b' matches no trainable parameter: what it names (model.downs",
         ),  # the preset has a group for it
         ({"data.input.canvas_multiple_px": 4}, "no multiple of the detector's largest stride"),
         ({"teacher.model.backbone_weights": "/nosuch"}, "model.backbone_weights: '/nosuch' is no local folder"),

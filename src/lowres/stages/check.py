@@ -63,9 +63,13 @@ def run(params: Params) -> dict[str, Any]:
 
 @contextmanager
 def _refused_as(section: str) -> Iterator[None]:
-    """What torch and transformers raise of values that no schema of ours knows, as a ValueError of the section."""
+    """What torch and transformers raise of values that our schema does not know, as a ValueError of the section."""
     try:
         yield
+    except ValueError as error:
+        if str(error).startswith(section):
+            raise
+        raise ValueError(f"{section}: {error}") from error
     except (RuntimeError, KeyError, IndexError, ZeroDivisionError, TypeError) as error:
         first = str(error).strip().splitlines()[:1]
         raise ValueError(
