@@ -1,6 +1,7 @@
-"""A digest that an ONNX file carries in its own metadata, for where no record of its sha256 stands beside it.
+"""A digest that an ONNX file carries in its own metadata, so that it can be checked wherever it was copied.
 
-It is the sha256 of the file's bytes with zeros in the place of the digest, so that reading it needs no ONNX library.
+It is the sha256 of the file's bytes with zeros in the place of the digest, so that reading it needs no ONNX library. The
+record beside an exported file is for what the digest cannot find, a flipped bit in its own name, and for older files.
 """
 
 import hashlib
