@@ -1,7 +1,8 @@
 """A digest that an ONNX file carries in its own metadata, so that it can be checked wherever it was copied.
 
-It is the sha256 of the file's bytes with zeros in the place of the digest, so that reading it needs no ONNX library. The
-record beside an exported file is for what the digest cannot find, a flipped bit in its own name, and for older files.
+It is the sha256 of the file's bytes with zeros in the place of the digest, so that reading it needs no ONNX library.
+The record beside an exported file is for what the digest cannot find, a flipped bit in its own name, and for older
+files.
 """
 
 import hashlib
