@@ -90,9 +90,9 @@ image-lock: ## Write the image's lists of packages and hashes anew, after `make 
 	$(VENV)-lock/bin/python deploy/lock.py
 	rm -rf $(VENV)-lock
 
-test-image: $(VENV)/.stamp-dev ## Build the image and run the pipeline in containers without root, network or a writable root
+test-image: $(VENV)/.stamp-dev ## Build the image (VARIANT) and run the pipeline in containers without root, network or a writable root
 	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt docker==7.1.0
-	LOWRES_TEST_IMAGE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs -s -o faulthandler_timeout=0 tests/image tests/deploy
+	LOWRES_TEST_IMAGE=1 VARIANT=$(VARIANT) OMP_NUM_THREADS=1 $(BIN)/pytest -rs -s -o faulthandler_timeout=0 tests/image tests/deploy
 
 study-thumbdet: $(VENV)/.stamp-run ## Run the missing arms of studies/thumbdet (after `make demo`); hours, resumable
 	$(BIN)/python -m studies.thumbdet.run

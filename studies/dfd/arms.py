@@ -97,6 +97,7 @@ def all_arms() -> list[Arm]:
                 arms.append(Arm(group, terms, seed, "alexnet", terms=terms))
         arms.append(Arm("terms", "pretrained", seed, "alexnet", terms=PAPER_TERMS, pretrain_fraction=0.5))
         arms.append(Arm("terms", "other-teacher", seed, "alexnet", terms=PAPER_TERMS, other_guide=True))
+        arms.append(Arm("terms", "lambda20-other-teacher", seed, "alexnet", terms="lambda20", other_guide=True))
         for name, terms in (("baseline", None), ("dfd", PAPER_TERMS)):
             arms.append(Arm("learned", name, seed, "alexnet", terms=terms, kind="learned"))
     full: dict[str, Any] = {"backbone": "resnet18", "full": True}

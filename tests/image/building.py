@@ -48,11 +48,11 @@ def make_base() -> None:
         assert tar.returncode == 0, "tar failed"
 
 
-def build_image() -> subprocess.CompletedProcess:
+def build_image(variant: str) -> subprocess.CompletedProcess:
     """`make image` with this machine's pip settings as secrets."""
     with tempfile.TemporaryDirectory() as scratch, pip_settings(Path(scratch)) as secrets:
         flags = ["--network=host", "--progress=plain", *(f"--secret id={name},src={path}" for name, path in secrets)]
-        command = ["make", "image", f"DOCKER_FLAGS={' '.join(flags)}"]
+        command = ["make", "image", f"VARIANT={variant}", f"DOCKER_FLAGS={' '.join(flags)}"]
         return subprocess.run(
             command, cwd=ROOT, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -1,5 +1,7 @@
 """`make test-image`: the image as it is built, and the pipeline in its containers. Many minutes, so only when asked for.
 
+VARIANT is cpu or cuda; without a GPU the one for CUDA runs on the CPU, with the same bits as the other.
+
 Steps run as the image's user, with a read-only root and without a network. `DockerRunner` may take a failed container
 for a success (kubeflow/pipelines#13332): what counts here is that outputs are there, by their hashes.
 """
@@ -22,7 +24,8 @@ from tests.stages.small import small_params, write_params
 from lowres.models.checksum import sha256_of
 from lowres.stages.provenance import data_identity
 
-IMAGE = "lowres:cpu"
+VARIANT = os.environ.get("VARIANT", "cpu")
+IMAGE = f"lowres:{VARIANT}"
 RUN = ["run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", IMAGE]
 
 
@@ -31,7 +34,7 @@ def image():
     if reason := why_not():
         pytest.skip(reason)
     began = time.monotonic()
-    done = build_image()
+    done = build_image(VARIANT)
     assert done.returncode == 0, done.stdout[-6000:]
     size = int(docker("image", "inspect", "-f", "{{.Size}}", IMAGE).stdout)
     print(f"\n{IMAGE}: {size / 1e9:.2f} GB, built in {time.monotonic() - began:.0f} s")
@@ -69,7 +72,7 @@ def test_it_holds_the_versions_of_the_lock(image):
     held = {name.lower().replace("_", "-").replace(".", "-") for name in inside(program).split()}
     locked = [
         line.split()[0]
-        for name in ("requirements", "torch-cpu")
+        for name in ("requirements", f"torch-{VARIANT}")
         for line in (ROOT / f"deploy/{name}.lock").read_text().splitlines()
         if "==" in line
     ]
