@@ -26,7 +26,7 @@ class Node:
 
 def disagreements(spec: dict[str, Any], dag: dict[str, Any]) -> list[str]:
     """One line for each difference between a compiled pipeline and dvc.yaml, both as plain values; empty if none."""
-    found = [*_wrong_bindings(spec), *_wrong_publishing(spec)]
+    found = [*_wrong_bindings(spec), *_wrong_inputs(spec), *_wrong_publishing(spec)]
     here, there = pipeline_nodes(spec), dvc_nodes(dag)
     for name in sorted(here.keys() | there.keys()):
         if name not in here or name not in there:
@@ -108,6 +108,17 @@ def _wrong_bindings(spec: dict[str, Any]) -> Iterator[str]:
             source = given.get("componentInputParameter", str(given.get("runtimeValue", {}).get("constant", given)))
             if source.removeprefix(CHANNEL) != param and (name, param, source) != (PUBLISH, "run", THIS_RUN):
                 yield f"{name}: parameter {param} is given {source.removeprefix(CHANNEL)}"
+
+
+def _wrong_inputs(spec: dict[str, Any]) -> Iterator[str]:
+    """An output that reaches a stage in the place of another would be read for it, by a stage that reads both."""
+    for name, task, _ in _steps(spec):
+        for key, artifact in task.get("inputs", {}).get("artifacts", {}).items() if name != PUBLISH else ():
+            source = artifact["taskOutputArtifact"]
+            place = _place(source["producerTask"], source["outputArtifactKey"])
+            # An input is named after the place that the stage reads it from under DVC.
+            if place in PLACES.values() and place != f"outputs/{key.replace('_', '/')}":
+                yield f"{name}: input {key} is given {place}"
 
 
 def _wrong_publishing(spec: dict[str, Any]) -> Iterator[str]:

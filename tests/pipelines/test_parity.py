@@ -82,7 +82,8 @@ def test_an_edge_of_the_pipeline_that_leads_elsewhere_is_seen(spec):
     student = stages_of(spec)["export"]["inputs"]["artifacts"]["student"]["taskOutputArtifact"]
     student["producerTask"] = "baseline"
     assert disagreements(spec, DAG) == [
-        "export reads: only in the pipeline ['outputs/baseline'], in dvc.yaml ['outputs/student']"
+        "export: input student is given outputs/baseline",
+        "export reads: only in the pipeline ['outputs/baseline'], in dvc.yaml ['outputs/student']",
     ]
 
 
@@ -96,6 +97,22 @@ def test_a_section_given_under_the_name_of_another_is_seen(spec):
     given = stages_of(spec)["distill"]["inputs"]["parameters"]
     given["distill"]["componentInputParameter"] = "pipelinechannel--teacher"
     assert disagreements(spec, DAG) == ["distill: parameter distill is given teacher"]
+
+
+@pytest.mark.parametrize(
+    ("step", "one", "other"),
+    [
+        ("evaluate", "teacher", "student"),
+        ("evaluate", "student", "baseline"),
+        ("distill", "teacher", "downsampler"),
+        ("report", "history_teacher", "history_distill"),
+    ],
+)
+def test_two_inputs_of_a_step_that_change_places_are_seen(spec, step, one, other):
+    given = stages_of(spec)[step]["inputs"]["artifacts"]
+    given[one], given[other] = given[other], given[one]
+    found = disagreements(spec, DAG)
+    assert {line.partition(" is given ")[0] for line in found} == {f"{step}: input {one}", f"{step}: input {other}"}
 
 
 def test_data_fetched_by_anything_but_their_md5_are_seen(with_bucket):
