@@ -23,6 +23,7 @@ def test_the_step_gives_the_data_and_says_which_they_are(s3, md5, tmp_path):
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
     splits = fetch(data_md5=md5, remote="s3://bucket/dvc", remote_endpoint=s3.url).outputs["splits"]
     assert splits.metadata["data_md5"] == md5
+    assert {"data", "config", "code_sha256", "commit", "image"} <= splits.metadata.keys()
     assert contents(tmp_path / "data") == {
         name.partition("/splits/")[2]: data for name, data in contents(tmp_path / "root").items() if "/splits/" in name
     }

@@ -14,7 +14,8 @@ def details_of(accuracy):
     rows = [
         {"key": key, "metrics": {"ap": value}, "cost": cost} for key, value in (("teacher", 0.6), ("student", accuracy))
     ]
-    return {"task": "detection", "split": "val", "split_data": "abc", "rows": rows}
+    sections = {"teacher": "t1", "distill": "d1"}
+    return {"task": "detection", "split": "val", "split_data": "abc", "sections": sections, "rows": rows}
 
 
 @pytest.fixture
@@ -28,7 +29,9 @@ def line(tmp_path):
         teacher = tmp_path / "teacher"
         teacher.mkdir(exist_ok=True)
         (teacher / "model.safetensors").write_bytes(b"weights")
-        return score(kind=kind, seed=seed, teacher=recorded(teacher), evaluation=recorded(folder))
+        evaluation = recorded(folder)
+        evaluation.metadata |= {"data": "d0", "data_md5": "0f.dir", "config": "of evaluate", "image": "of evaluate"}
+        return score(kind=kind, seed=seed, teacher=recorded(teacher), evaluation=evaluation)
 
     return make
 
@@ -51,6 +54,22 @@ def test_lines_become_a_page_a_verdict_and_scalars(line, outputs, tmp_path):
     assert (tmp_path / "out/page").read_text().lstrip().startswith("<!doctype html>")
     assert "| learned | 1 | 45.0 | +5.0 |" in (tmp_path / "out/verdict").read_text()
     assert outputs["metrics"].metadata["learned.gain"] == pytest.approx(0.05)
+
+
+def test_page_and_verdict_say_where_they_come_from(line, outputs, monkeypatch):
+    monkeypatch.setenv("LOWRES_IMAGE", "lowres@sha256:1")
+
+    def told(*lines):
+        compare(lines, **outputs)
+        assert outputs["page"].metadata == outputs["verdict"].metadata
+        return dict(outputs["page"].metadata)
+
+    first = line("bicubic", 0, 0.4)
+    metadata = told(first)
+    assert (metadata["data"], metadata["data_md5"], metadata["image"]) == ("d0", "0f.dir", "lowres@sha256:1")
+    assert {"code_sha256", "commit"} <= metadata.keys()
+    other = line("learned", 0, 0.45, sections={"teacher": "t1", "distill": "d2"})
+    assert len({metadata["config"], told(other)["config"], told(first, other)["config"]}) == 3
 
 
 def test_lines_over_other_images_are_refused_in_one_line(line, outputs, capsys):

@@ -1,11 +1,12 @@
 """Prepared data by md5 from a bucket, in place of preparing them again."""
 
-import os
 from pathlib import Path
 
-from lowres.stages.provenance import commit, data_identity
+from lowres.config.params import fingerprint
+from lowres.stages.provenance import data_identity
 from lowres.steps.artifacts import Artifact
 from lowres.steps.failing import one_line_errors
+from lowres.steps.origin import made_by
 from lowres.storage.dvc_remote import fetch_folder, open_remote
 
 
@@ -20,7 +21,7 @@ def fetch_data(*, md5: str, remote: str, endpoint_url: str, splits: Artifact) ->
         splits.metadata |= {
             "data_md5": md5,
             "data": data_identity(Path(splits.path)),
-            "commit": commit() or "none",
-            "image": os.environ.get("LOWRES_IMAGE", "none"),
+            "config": fingerprint({"data_md5": md5}),
+            **made_by(),
         }
         print(f"{remote}: {report['files']} files, {report['bytes']} bytes, md5 {md5}")

@@ -1,7 +1,6 @@
 """A stage as a step of a pipeline: parameters come as text, paths from artifacts, results are shown in the UI."""
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ from lowres.config.params import fingerprint
 from lowres.engine.launch import ranks_wanted
 from lowres.models.checksum import sha256_of
 from lowres.stages.outputs import read_json
-from lowres.stages.provenance import code_identity, commit, data_identity
+from lowres.stages.provenance import data_identity
 from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics
 from lowres.steps.failing import one_line_errors
 from lowres.steps.mirroring import mirrored_checkpoints
+from lowres.steps.origin import made_by
 from lowres.steps.ranks import run_on_ranks
 from lowres.steps.sections import parse_sections
 from lowres.steps.showing import show_confusion, show_report, show_scalars
@@ -79,13 +79,7 @@ def _place(given: Artifact | Mapping[str, Artifact], folder: Path) -> Path:
 
 def _origin(sections: Mapping[str, str], *, data: Path | None) -> dict[str, str]:
     assert data is not None
-    return {
-        "data": data_identity(data),
-        "config": fingerprint(dict(sections)),
-        "code_sha256": code_identity(),
-        "commit": commit() or "none",
-        "image": os.environ.get("LOWRES_IMAGE", "none"),
-    }
+    return {"data": data_identity(data), "config": fingerprint(dict(sections)), **made_by()}
 
 
 def _fetched_as(data: Artifact | Mapping[str, Artifact] | None) -> dict[str, str]:

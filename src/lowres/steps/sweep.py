@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lowres.config.params import fingerprint
 from lowres.models.checksum import sha256_of
 from lowres.report.sweep_page import Variant, sweep_markdown, sweep_page, sweep_scalars
 from lowres.stages.measuring.choose import measuring_kit_of
 from lowres.stages.outputs import read_json
 from lowres.steps.artifacts import Artifact, Metrics
 from lowres.steps.failing import one_line_errors
+from lowres.steps.origin import made_by
 from lowres.steps.showing import show_scalars
 
 
@@ -32,12 +34,17 @@ def score(*, kind: str, seed: int, teacher: Artifact, evaluation: Artifact) -> s
             "teacher_sha256": sha256_of(Path(teacher.path) / "model.safetensors"),
             "multiply_adds": cost["multiply_adds"],
             "latency_ms": cost["latency"]["total"]["p50_ms"],
+            "origin": {name: value for name, value in evaluation.metadata.items() if name in ("data", "data_md5")},
+            "sections": details["sections"],
         }
         return json.dumps(line)
 
 
 def compare(scores: Sequence[str], *, metrics: Metrics, page: Artifact, verdict: Artifact) -> None:
-    """All lines as a page, as Markdown and as scalars; ends the process with one line where they do not go together."""
+    """All lines as a page, as Markdown and as scalars; ends the process with one line where they do not go together.
+
+    Page and verdict get metadata as in `run_stage`; their configuration is that of all variants.
+    """
     with one_line_errors():
         lines = [json.loads(text) for text in scores]
         for what in ("metric", "split", "split_data", "teacher_sha256"):
@@ -53,8 +60,10 @@ def compare(scores: Sequence[str], *, metrics: Metrics, page: Artifact, verdict:
         # Each step measured the teacher anew, perhaps on another kind of machine, where bits differ.
         shared = {name: lines[0][name] for name in ("metric", "split", "teacher")}
         told = sweep_markdown(variants, **shared)
+        origin = lines[0]["origin"] | {"config": fingerprint([line["sections"] for line in lines])} | made_by()
         for artifact, text in ((page, sweep_page(variants, **shared)), (verdict, told)):
             Path(artifact.path).parent.mkdir(parents=True, exist_ok=True)
             Path(artifact.path).write_text(text)
+            artifact.metadata.update(origin)
         show_scalars(sweep_scalars(variants), metrics)
         print(told)
