@@ -55,6 +55,22 @@ def test_the_last_two_stay_and_what_was_left_unfinished_before_them_goes(s3, tmp
     assert "bucket/runs/teacher-12ab9/checkpoint-0/of-another-run.pt" in s3.objects
 
 
+def test_a_copy_that_was_just_sent_stays_also_where_later_ones_are_there_and_damaged(s3, tmp_path):
+    with opened(s3) as mirror:
+        for index in (1, 2, 8, 9):
+            folder = staged(tmp_path, f"checkpoint-{index}")
+            mirror.keep(folder)
+            wait_for(lambda folder=folder: not folder.exists())
+    for index in (8, 9):
+        s3.spoil(f"bucket/runs/teacher-12ab/checkpoint-{index}/checkpoint-{index}.pt", 100)
+    for index in (1, 2):
+        with opened(s3) as mirror:
+            mirror.keep(staged(tmp_path / "again", f"checkpoint-{index}"))
+    with opened(s3) as mirror:
+        assert mirror.names() == ["checkpoint-9", "checkpoint-8", "checkpoint-2"]
+        assert [name for name in mirror.names() if mirror.fetch(name, tmp_path / "back" / name)] == ["checkpoint-2"]
+
+
 def test_keeping_never_waits_and_only_the_newest_follows_the_one_on_its_way(s3, tmp_path):
     s3.faults, s3.fault_rate, s3.silence_s = ("silence",), 1.0, 0.5
     with opened(s3, attempts=10) as mirror:

@@ -1,8 +1,8 @@
 """Folders copied to a bucket in the background, each whole or not there: a second place for checkpoints.
 
 `s3://bucket/prefix/NAME/` is a pushed folder, as `push_folder` leaves it: its manifest comes last and names a sha256
-for every file. Names sort in the order in which folders are made. The last two stay; older ones are removed, manifest
-first.
+for every file. Names sort in the order in which folders are made. The last two stay, and what was just sent; older ones
+are removed, manifest first.
 
 Whoever hands a folder over never waits. What fails is told once, and once more when it works again; the next folder is
 another try. Resumes that depend on the mirror look at what is in the bucket, never at what was told.
@@ -108,7 +108,7 @@ class S3Mirror:
                 return
             try:
                 push_folder(staged, f"{self._address}/{staged.name}", stop=self._stop, **self._options)
-                self._remove_old()
+                self._remove_old(but=staged.name)
             except StoppedError:
                 return
             except (ValueError, OSError) as error:
@@ -118,12 +118,13 @@ class S3Mirror:
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
 
-    def _remove_old(self) -> None:
+    def _remove_old(self, *, but: str) -> None:
+        """Keep `but` too: it is older where a damaged copy of the last ones made work begin before them."""
         sizes = self._store.sizes()
         whole = _whole(sizes)
         if len(whole) < KEEP:
             return
-        old = [path for path in sizes if path.split("/")[0] < whole[KEEP - 1]]
+        old = [path for path in sizes if path.split("/")[0] < whole[KEEP - 1] and path.split("/")[0] != but]
         for path in sorted(old, key=lambda path: not path.endswith(MANIFEST)):
             self._store.remove(path)
 
