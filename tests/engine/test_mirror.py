@@ -15,8 +15,8 @@ from processes import exit_code, start, start_tiny, steps_done
 from tests.storage.conftest import credentials, one_loader, s3  # noqa: F401 (fixtures)
 from tiny_task import digest, run_tiny, train_tiny
 
-from lowres.engine.checkpoint import list_checkpoints
-from lowres.engine.mirror import FETCHED, STAGED, mirror_of
+from lowres.engine.checkpoint import list_checkpoints, newest_intact, save_checkpoint
+from lowres.engine.mirror import FETCHED, STAGED, mirror_of, newest_checkpoint, stage_for
 from lowres.steps.mirroring import MIRROR, mirrored_checkpoints
 from lowres.storage.mirror import S3Mirror
 
@@ -139,6 +139,21 @@ def test_a_damaged_local_checkpoint_is_replaced_from_the_mirror(tmp_path, mirror
     again = train_here(tmp_path / "run", evaluate=no_evaluation)
     assert digest(again.best_state) == digest(expected.best_state)
     assert len(again.history) == len(expected.history)
+
+
+def test_damaged_checkpoints_newer_than_the_copy_do_not_cost_those_to_come(tmp_path, mirrored):
+    (tmp_path / "history.jsonl").touch()
+    with mirrored_checkpoints(), mirror_of("tiny-12ab") as mirror:
+        assert mirror is not None
+        stage_for(mirror, save_checkpoint(tmp_path, "checkpoint-000000003", {"step": 3}))
+    for step in (8, 9):
+        save_checkpoint(tmp_path, f"checkpoint-{step:09d}", {"step": step}).write_bytes(b"damaged")
+    with mirrored_checkpoints(), mirror_of("tiny-12ab") as mirror:
+        found = newest_checkpoint(tmp_path, mirror)
+    assert found is not None
+    assert found.name == "checkpoint-000000003.pt"
+    assert save_checkpoint(tmp_path, "checkpoint-000000004", {"step": 4}).is_file()
+    assert newest_intact(tmp_path) == tmp_path / "checkpoint-000000004.pt"
 
 
 def test_the_newest_copy_is_taken_and_of_two_the_intact_one(tmp_path, mirrored, caplog):

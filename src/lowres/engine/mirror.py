@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from lowres.engine.checkpoint import digest_path, newest_intact
+from lowres.engine.checkpoint import digest_path, list_checkpoints, newest_intact
 from lowres.engine.distributed import current_ranks
 
 HISTORY = "history.jsonl"
@@ -81,8 +81,12 @@ def newest_checkpoint(folder: Path, mirror: Mirror | None) -> Path | None:
         found, damaged = None, error
     if found is None:
         found = _fetch_newest(folder, mirror)
-    if found is None and damaged is not None:
-        raise damaged
+    if damaged is not None:
+        if found is None:
+            raise damaged
+        for path in list_checkpoints(folder):
+            if path != found:  # else those to come, which are older, would be the ones to be removed
+                path.rename(path.with_name(f"{path.name}.damaged"))
     return found
 
 
