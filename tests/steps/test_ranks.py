@@ -15,10 +15,11 @@ def path(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
 
 
-def test_every_process_takes_part_and_the_first_answers(tmp_path):
+def test_every_process_takes_part_and_the_first_answers(tmp_path, capfd):
     values = run_on_ranks(ranked_stage.run, {"task": "detection"}, {"out_model": tmp_path / "model"}, count=2)
     assert values == {"ranks": [0, 1]}
     assert (tmp_path / "model").is_dir()
+    assert {"told by rank 0", "told by rank 1"} <= set(capfd.readouterr().err.splitlines())
     for rank in range(2):
         # One of gloo's threads that asks for the interpreter's lock while it is torn down aborts the process.
         left = (tmp_path / f"threads-{rank}").read_text().split("\n")

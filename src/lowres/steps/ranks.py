@@ -5,6 +5,7 @@ What the stage gets travels in a file: sections of params.yaml as text, paths as
 
 import importlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -52,6 +53,8 @@ def main(task: Path) -> None:
 
     from lowres.engine.distributed import current_ranks, process_group
 
+    # As kfp does for a step of one process: that the mirror works again, and from where a checkpoint came, is news.
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     content = json.loads(task.read_text())
     os.environ[LAST_WORDS] = content["said"]
     stage = importlib.import_module(content["stage"])
