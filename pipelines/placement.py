@@ -18,6 +18,7 @@ from pipelines.quantities import cores, size_bytes
 WORK_FOLDER = "/lowres"
 # Keys of the secret for the bucket, which are also the variables that boto3 reads.
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
+LONGEST_S = 2**31 - 1  # of Kubernetes' activeDeadlineSeconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Placement:
 
     def __post_init__(self) -> None:
         """ValueError for what a cluster would refuse late or run wrongly."""
-        if not re.search(r"@sha256:[0-9a-f]{64}$", self.image):
+        if not re.fullmatch(r"[^@\s]+@sha256:[0-9a-f]{64}", self.image):
             raise ValueError(
                 f"image: {self.image!r} is not pinned; name it by digest, as in registry/lowres@sha256:<64 hex digits>"
             )
@@ -73,8 +74,10 @@ class Placement:
             split_address(self.checkpoint_mirror)
         if self.store_endpoint:
             check_endpoint(self.store_endpoint)
-        if self.timeout_hours <= 0 or self.retries < 0 or self.user_id <= 0:
-            raise ValueError("timeout_hours and user_id must be over 0 (root is refused), retries 0 or more")
+        if not 1 <= self.timeout_hours * 3600 <= LONGEST_S:
+            raise ValueError(f"timeout_hours: {self.timeout_hours:g}; a pod may run from 1 to {LONGEST_S} seconds")
+        if self.retries < 0 or self.user_id <= 0:
+            raise ValueError("user_id must be over 0 (root is refused), retries 0 or more")
 
     def plain(self, task: PipelineTask) -> PipelineTask:
         """A step on any node: packing, export, report."""

@@ -13,6 +13,8 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
     [
         ({"image": "registry.example/lowres:latest"}, "'registry.example/lowres:latest' is not pinned"),
         ({"image": "registry.example/lowres@sha256:abc"}, "is not pinned"),
+        ({"image": f"@sha256:{'a' * 64}"}, "is not pinned"),
+        ({"image": f"{PINNED}\n"}, "is not pinned"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         ({"gpus": -1}, "gpus: -1; a step takes 0 or more"),
         ({"cpu_request": "8", "cpu_limit": "2"}, "cpu: 8:2 asks for more than the limit; the request comes first"),
@@ -24,7 +26,10 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"checkpoint_mirror": "bucket/checkpoints"}, "write s3://BUCKET/PREFIX"),
         ({"store_endpoint": "https://name:word@store"}, "the endpoint URL holds credentials"),
         ({"user_id": 0}, "root is refused"),
-        ({"timeout_hours": 0}, "must be over 0"),
+        ({"timeout_hours": 0}, "timeout_hours: 0; a pod may run from 1 to 2147483647 seconds"),
+        ({"timeout_hours": 0.0001}, "timeout_hours: 0.0001; a pod"),
+        ({"timeout_hours": float("nan")}, "timeout_hours: nan; a pod"),
+        ({"timeout_hours": float("inf")}, "timeout_hours: inf; a pod"),
         ({"retries": -1}, "retries 0 or more"),
     ],
 )
