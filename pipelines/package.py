@@ -99,8 +99,16 @@ def with_one_store(placement: Placement, exchange: Exchange) -> Placement:
 def packaged(
     params: Path, placement: Placement, exchange: Exchange, *, sweep: Sweep | None = None
 ) -> Iterator[Package]:
-    """Compile into a temporary file, which is gone after the block; with `sweep`, the pipeline of many students."""
+    """Compile into a temporary file, which is gone after the block; with `sweep`, the pipeline of many students.
+
+    ValueError where Kubeflow's cache would give the results of files that have changed.
+    """
     fetch = bool(exchange.data_md5)
+    if placement.cache and placement.data_claim and not fetch and not exchange.source_md5:
+        raise ValueError(
+            "--data-claim: Kubeflow's cache cannot see whether its files have changed; give --source-md5, any text "
+            "that changes with them"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "pipeline.yaml"
         if sweep is None:

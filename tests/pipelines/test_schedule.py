@@ -30,6 +30,11 @@ def test_a_schedule_runs_one_at_a_time_without_catching_up_or_cache(kfp_server, 
     assert not [name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")]
 
 
+def test_as_nothing_comes_from_the_cache_files_of_a_claim_need_no_text_of_their_own(kfp_server, clone):
+    create(prepare=True, data_claim="files")
+    assert len(kfp_server.state["recurringruns"]) == 1
+
+
 def test_it_is_paused_resumed_and_deleted_by_name_or_id(kfp_server, clone, capsys):
     create()
     (made,) = kfp_server.state["recurringruns"]

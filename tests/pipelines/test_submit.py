@@ -64,6 +64,11 @@ def test_the_cluster_may_prepare_the_data(kfp_server, clone):
     assert "prepare" in tasks["tasks"]
 
 
+def test_files_of_a_claim_that_have_a_text_of_their_own_are_prepared(kfp_server, clone):
+    submit(prepare=True, data_claim="files", source_md5="0f")
+    assert only(kfp_server, "runs")["runtime_config"]["parameters"]["source_md5"] == "0f"
+
+
 def test_a_sweep_is_a_pipeline_of_its_own_with_the_same_data_and_publishes_nothing(kfp_server, clone, capsys):
     submit()
     submit(sweep="area,learned", seeds="0,3", parallel=2)
@@ -173,6 +178,7 @@ def wrong_config(kfp, clone, s3):
         (None, {"preset": "thumbdet-demo"}, "dvc.lock has data of another `data` section than"),
         (None, {"image": "lowres:latest"}, "not pinned"),
         (None, {"source_md5": "0f"}, "give --prepare with it"),
+        (None, {"prepare": True, "data_claim": "files"}, "--data-claim: Kubeflow's cache cannot .* give --source-md5"),
         (None, {"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         (None, {"remote": "stor"}, "remote 'stor': DVC has no such remote; there are store"),
         (None, {"publish_to": "/here"}, "no S3 address"),
