@@ -88,7 +88,11 @@ class Placement:
         if not self.cache:
             task.set_caching_options(False)
         if self.retries:
-            task.set_retry(self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration="600s")
+            # The last is no longest wait: Argo counts it from the start of the first attempt, retries no step that ran
+            # longer, and ends one that it does retry (github.com/kubeflow/pipelines/issues/14245).
+            task.set_retry(
+                self.retries, backoff_duration="60s", backoff_factor=2.0, backoff_max_duration=f"{LONGEST_S}s"
+            )
         return self._as_user(task, seconds=round(self.timeout_hours * 3600))
 
     def packing(self, task: PipelineTask) -> PipelineTask:

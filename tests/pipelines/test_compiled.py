@@ -213,6 +213,23 @@ def test_no_step_runs_as_root_or_without_an_end(path):
         assert int(executor["activeDeadlineSeconds"]) > 0
 
 
+@EACH
+def test_a_step_is_tried_again_also_after_as_long_as_it_may_run(path):
+    # Argo gives up what is over `backoffMaxDuration`, counted from the start of the first attempt.
+    pipeline, platform = documents(path)
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    dags = [part["dag"] for part in (pipeline["root"], *pipeline["components"].values()) if "dag" in part]
+    tried = 0
+    for task in [task for dag in dags for task in dag["tasks"].values() if "retryPolicy" in task]:
+        label = pipeline["components"][task["componentRef"]["name"]]["executorLabel"]
+        policy, longest_s = task["retryPolicy"], int(settings[label]["activeDeadlineSeconds"])
+        waits_s = sum(60 * 2**attempt for attempt in range(policy["maxRetryCount"]))
+        window_s = int(policy["backoffMaxDuration"].removesuffix("s"))
+        assert window_s >= longest_s * (1 + policy["maxRetryCount"]) + waits_s
+        tried += 1
+    assert tried == STEPS[path.name] - 1  # all but the notifier
+
+
 def test_publish_is_never_taken_from_the_cache_and_fetch_is():
     pipeline, _ = documents(FOLDER / "training-bucket.yaml")
     tasks = pipeline["components"]["comp-exit-handler-1"]["dag"]["tasks"]
