@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kfp import kubernetes
 from kfp.dsl import PipelineTask
 
+from lowres.steps.gpus import GPUS
 from lowres.steps.mirroring import MIRROR
 from lowres.storage.address import check_endpoint, split_address
 from pipelines.quantities import cores, size_bytes
@@ -127,7 +128,9 @@ class Placement:
             task, volume_name="shm", mount_path="/dev/shm", medium="Memory", size_limit=self.shared_memory
         )
         if self.gpus:
-            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(1 if gpus is None else gpus)
+            count = 1 if gpus is None else gpus
+            task.set_accelerator_type(self.gpu_type).set_accelerator_limit(count)
+            task.set_env_variable(GPUS, str(count))
         for key, value in self.node_selector.items():
             kubernetes.add_node_selector(task, label_key=key, label_value=value)
         for toleration in self.tolerations:

@@ -13,7 +13,7 @@ from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConf
 from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig, PipelineSpec  # noqa: E402
 from pipelines.compile import compile_training  # noqa: E402
 from pipelines.golden import FOLDER, IMAGE, PARAMS, ROOT, write_golden  # noqa: E402
-from pipelines.placement import STORE_KEYS, Placement  # noqa: E402
+from pipelines.placement import GPUS, STORE_KEYS, Placement  # noqa: E402
 from tests.pipelines.spec import documents  # noqa: E402
 
 GOLDEN = sorted(FOLDER.glob("*.yaml"))
@@ -148,7 +148,7 @@ def test_with_a_mirror_trainings_get_its_address_and_its_secret():
     held, named = environment_of(FOLDER / "training-gpu.yaml")
     assert {name for name in held if "LOWRES_CHECKPOINT_MIRROR" in held[name]} == TRAININGS
     for name in TRAININGS:
-        assert held[name] == {"LOWRES_IMAGE", "LOWRES_CHECKPOINT_MIRROR", "AWS_ENDPOINT_URL_S3"}
+        assert held[name] == {"LOWRES_IMAGE", "LOWRES_GPUS", "LOWRES_CHECKPOINT_MIRROR", "AWS_ENDPOINT_URL_S3"}
         assert named[name] == STORE
 
 
@@ -198,6 +198,10 @@ def test_trainings_take_all_gpus_and_evaluate_one(tmp_path):
     assert {name: int(found["resourceCount"]) for name, found in counts.items() if found} == {
         **dict.fromkeys(TRAININGS, 4),
         "exec-evaluate": 1,
+    }
+    told = {name: entry["container"].get("env", []) for name, entry in executors.items()}
+    assert {name: int(pair["value"]) for name, pairs in told.items() for pair in pairs if pair["name"] == GPUS} == {
+        name: int(found["resourceCount"]) for name, found in counts.items() if found
     }
 
 

@@ -9,6 +9,7 @@ from lowres.data.shards import ShardWriter
 from lowres.models.checksum import sha256_of
 from lowres.stages.provenance import data_identity
 from lowres.steps.failing import LAST_WORDS
+from lowres.steps.gpus import GPUS
 from lowres.steps.run import run_stage
 
 SIZING = {"short_side_px": 64, "long_side_px": 64, "stretch": False, "canvas_multiple_px": 32}
@@ -145,3 +146,17 @@ def test_a_stage_that_refuses_its_input_ends_the_step_with_one_line(data, out, t
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: outputs/teacher: no such model\n"
     assert out.metadata == {}
+
+
+def test_a_stage_is_not_started_where_torch_does_not_see_the_gpus_that_the_step_asked_for(
+    data, out, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv(LAST_WORDS, str(tmp_path / "absent"))
+    monkeypatch.setenv(GPUS, "2")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(SystemExit) as ended:
+        run_stage(lambda *_, **paths: pytest.fail("started"), SECTIONS, data=data, out_model=out)
+    assert ended.value.code == 2
+    assert "error: the step asked for 2 GPUs, but torch sees 1: torch is built for C" in capsys.readouterr().err
+    monkeypatch.setenv(GPUS, "1")
+    run_stage(lambda *_, data, out_model: weigh(out_model) or {}, SECTIONS, data=data, out_model=out)

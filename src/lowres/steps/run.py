@@ -13,6 +13,7 @@ from lowres.stages.outputs import read_json
 from lowres.stages.provenance import data_identity
 from lowres.steps.artifacts import Artifact, ConfusionMatrix, Metrics
 from lowres.steps.failing import one_line_errors
+from lowres.steps.gpus import check_gpus
 from lowres.steps.mirroring import mirrored_checkpoints
 from lowres.steps.origin import made_by
 from lowres.steps.ranks import run_on_ranks
@@ -41,6 +42,7 @@ def run_stage(
     data, configuration, code and weights, the commit and the image; the md5 by which data were fetched, as `data` say.
     """
     with one_line_errors(), mirrored_checkpoints(), tempfile.TemporaryDirectory() as scratch:
+        check_gpus()
         places = {name: _place(given, Path(scratch) / name) for name, given in artifacts.items()}
         if params_text is not None:
             places["params_file"] = Path(scratch) / "params.yaml"
