@@ -53,9 +53,10 @@ def open_server(host: str, namespace: str) -> Server:
 
     Raises:
         ValueError: no address, a wrong one, no answer, no v2beta1 API, a version that is too old, credentials that are
-            refused, no namespace where the server wants one.
+            refused or that no header can hold, no namespace where the server wants one.
     """
     host = _address(host or os.environ.get(HOST, ""))
+    _check_environment()
     for noisy in ("urllib3", "kfp_server_api.rest"):  # retries one by one; bodies of answers
         logging.getLogger(noisy).setLevel(logging.ERROR)
     with _told("connect", host):
@@ -70,7 +71,7 @@ def open_server(host: str, namespace: str) -> Server:
                 existing_token=os.environ.get(TOKEN) or None,
                 cookies=os.environ.get(COOKIE) or None,
             )
-    _bound_waits(client)
+    _guard(client.runs.run_service_get_run.__self__.api_client, host)
     return Server(client, host, namespace)
 
 
@@ -78,15 +79,28 @@ def _address(host: str) -> str:
     if not host:
         raise ValueError(f"no server is named; give --host https://... or set {HOST}")
     host = host if "://" in host else f"https://{host}"
-    parts = urlsplit(host)
+    form = "write https://HOST, or https://HOST/pipeline"
+    try:
+        parts = urlsplit(host)
+    except ValueError:  # its words repeat what stands before the host
+        raise ValueError(f"the server's address cannot be read; {form}") from None
     if "@" in parts.netloc:
         raise ValueError(f"the server's address holds credentials; put a token in {TOKEN} or a cookie in {COOKIE}")
-    form = "write https://HOST, or https://HOST/pipeline"
     if parts.query or parts.fragment:  # either can hold a token, so it is not repeated
         raise ValueError(f"the server's address has a query or a fragment; {form}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"--host {host!r} is no address of a server; {form}")
     return host.rstrip("/")
+
+
+def _check_environment() -> None:
+    """ValueError for secrets that Python's HTTP client would refuse and repeat, or that a run's URL would show."""
+    for name in (TOKEN, COOKIE):
+        value = os.environ.get(name, "")
+        if not value.isascii() or not value.isprintable():
+            raise ValueError(f"{name} has a line break or a letter that no HTTP header takes; set it anew")
+    if re.search(r"[@?#]", os.environ.get(UI_HOST, "")):
+        raise ValueError(f"{UI_HOST} holds credentials or a query, which would be printed; write https://HOST")
 
 
 def _check(host: str) -> bool:
@@ -97,17 +111,13 @@ def _check(host: str) -> bool:
         config.api_key = {"authorization": os.environ[TOKEN]}
         config.api_key_prefix = {"authorization": "Bearer"}
     api = kfp_server_api.HealthzServiceApi(kfp_server_api.ApiClient(config, cookie=os.environ.get(COOKIE) or None))
+    _guard(api.api_client, host)
     try:
-        answer, _, headers = api.healthz_service_get_healthz_with_http_info(_request_timeout=WAIT_S)
+        answer = api.healthz_service_get_healthz()
     except kfp_server_api.ApiException as error:
         if error.status in (404, 501):
             raise ValueError(f"{host} has no v2beta1 API (HTTP {error.status}); {NEEDED} there") from None
         raise
-    if "json" not in headers.get("Content-Type", ""):
-        raise ValueError(
-            f"{host} answers with a page, not with its API: a login page, or another address; "
-            f"set {TOKEN} or {COOKIE} anew, or correct --host"
-        )
     _require_version(host, json.loads(api.api_client.last_response.data))
     return bool(answer.multi_user)
 
@@ -121,14 +131,25 @@ def _require_version(host: str, told: dict[str, Any]) -> None:
         raise ValueError(f"{host} is Kubeflow Pipelines {version}; {NEEDED} there")
 
 
-def _bound_waits(client: Client) -> None:
-    rest = client.runs.run_service_get_run.__self__.api_client.rest_client
+def _guard(api_client: kfp_server_api.ApiClient, host: str) -> None:
+    """Bound the wait for an answer, and refuse one that is no JSON object: kfp would take it for an empty one."""
+    rest = api_client.rest_client
     request = rest.request
 
-    def bounded(*arguments: Any, **named: Any) -> Any:
-        return request(*arguments, **(named | {"_request_timeout": named.get("_request_timeout") or WAIT_S}))
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        answer = request(*arguments, **(named | {"_request_timeout": named.get("_request_timeout") or WAIT_S}))
+        try:
+            told = json.loads(answer.data)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise ValueError(
+                f"{host} answers with a page, not with its API: a login page, or another address; "
+                f"set {TOKEN} or {COOKIE} anew, or correct --host"
+            )
+        return answer
 
-    rest.request = bounded
+    rest.request = guarded
 
 
 @contextmanager
@@ -151,6 +172,8 @@ def _meaning(error: kfp_server_api.ApiException, host: str) -> str:
         return f"{host} does not accept the credentials (HTTP {status}), or they have expired; set {TOKEN} anew"
     if status == 404:
         return f"{host} knows no such thing (HTTP 404)"
+    if not status and str(error.reason).startswith("Failed to parse"):  # a date that is none
+        return f"{host} answers what is not of its API; check its version"
     if not status:
         return f"the TLS connection to {host} failed; check the address and the certificate"
     said = _said(error.body)

@@ -89,6 +89,14 @@ def test_a_server_that_refuses_is_left_as_it_was(kfp_server, clone):
     assert kfp_server.empty()
 
 
+@pytest.mark.parametrize("request_", ["GET /recurringruns", "POST /recurringruns"])
+def test_a_login_page_is_no_schedule(kfp_server, clone, request_):
+    kfp_server.answers[request_] = (200, b"<html>log in</html>", "text/html")
+    with pytest.raises(ValueError, match="answers with a page, not with its API"):
+        create()
+    assert kfp_server.empty()
+
+
 def test_a_schedule_that_is_not_there_is_told_with_those_that_are(kfp_server, clone):
     create()
     with pytest.raises(ValueError, match="'weekly': no such name or id; there are nightly"):

@@ -84,6 +84,31 @@ def test_no_error_and_no_traceback_has_one(kfp_server, planted, s3, capsys, capl
     assert CANARY not in told(capsys, caplog)
 
 
+@pytest.mark.parametrize("name", ["LOWRES_KFP_TOKEN", "LOWRES_KFP_COOKIE"])
+@pytest.mark.parametrize("value", [f"{CANARY}\n", f"{CANARY}\r\nx: y", f"{CANARY}\u2026"])
+def test_a_secret_that_no_header_takes_is_named_and_not_repeated(kfp_server, planted, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"{name} has a line break or a letter that no HTTP header takes") as failed:
+        commands.submit(image=PINNED)
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+    assert kfp_server.empty()
+
+
+@pytest.mark.parametrize("address", [f"https://me:{CANARY}@ui", f"https://ui/?token={CANARY}", f"https://ui/#{CANARY}"])
+def test_no_url_of_a_run_has_credentials(kfp_server, planted, monkeypatch, capsys, address):
+    monkeypatch.setenv("KF_PIPELINES_UI_ENDPOINT", address)
+    with pytest.raises(ValueError, match="KF_PIPELINES_UI_ENDPOINT holds credentials or a query") as failed:
+        commands.submit(image=PINNED)
+    assert CANARY not in "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out
+    assert kfp_server.empty()
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated(planted):
+    with pytest.raises(ValueError, match="the server's address cannot be read") as failed:
+        commands.submit(image=PINNED, host=f"https://me:{CANARY}\u2100@host")
+    assert CANARY not in "".join(traceback.format_exception(failed.value))
+
+
 @pytest.mark.parametrize("change", [{}, {"host": f"https://me:{CANARY}@host"}])
 def test_an_address_with_credentials_is_not_repeated(planted, change):
     if not change:

@@ -185,6 +185,7 @@ def wrong_config(kfp, clone, s3):
         (None, {"pod_endpoint": "minio:9000"}, "is not http://HOST:PORT"),
         (None, {"host": "https://me:secret@host"}, "address holds credentials"),
         (None, {"host": "http://127.0.0.1:9/?token=t0ken"}, "address has a query or a fragment; write [^=]*$"),
+        (None, {"host": "http://[::1"}, "the server's address cannot be read; write https://HOST"),
         (None, {"host": "ftp://127.0.0.1:9"}, "is no address of a server"),
         (no_remote, {}, "DVC has no default remote; `dvc remote add"),
         (local_remote, {}, "no s3:// address; pods fetch from S3 only"),
@@ -226,6 +227,37 @@ def test_a_server_that_fails_half_way_is_left_as_it_was(kfp_server, clone, reque
     with pytest.raises(ValueError, match=r"refuses \(HTTP 500\): database is locked"):
         submit()
     assert kfp_server.empty()
+
+
+EVERY_REQUEST = [f"{way} /{kind}" for kind in ("experiments", "pipelines") for way in ("GET", "POST")]
+EVERY_REQUEST += ["POST /pipelines/upload_version", "POST /runs"]
+
+
+@pytest.mark.parametrize("request_", EVERY_REQUEST)
+def test_a_login_that_ends_half_way_is_told_and_leaves_nothing(kfp_server, clone, request_):
+    kfp_server.answers[request_] = (200, b"<html>log in</html>", "text/html")
+    with pytest.raises(ValueError, match="answers with a page, not with its API"):
+        submit()
+    assert kfp_server.empty()
+
+
+def test_status_of_a_run_does_not_take_a_page_for_one(kfp_server):
+    kfp_server.answers["GET /runs/r"] = (200, b"<html>log in</html>", "text/html")
+    with pytest.raises(ValueError, match="answers with a page"):
+        pipeline_commands.status("r")
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"OK"', b'{"multi_user": tr'])
+def test_a_server_that_is_healthy_in_another_form_is_told(kfp_server, body):
+    kfp_server.answers["GET /healthz"] = (200, body, "application/json")
+    with pytest.raises(ValueError, match="answers with a page, not with its API: a login page, or another address"):
+        pipeline_commands.schedule_list()
+
+
+def test_an_answer_with_a_date_that_is_none_is_no_fault_of_the_certificate(kfp_server):
+    kfp_server.answers["GET /runs/r"] = (200, b'{"created_at": "yesterday"}', "application/json")
+    with pytest.raises(ValueError, match="answers what is not of its API; check its version"):
+        pipeline_commands.status("r")
 
 
 def test_what_was_there_before_stays_when_a_run_is_refused(kfp_server, clone):
