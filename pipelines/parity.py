@@ -26,7 +26,7 @@ class Node:
 
 def disagreements(spec: dict[str, Any], dag: dict[str, Any]) -> list[str]:
     """One line for each difference between a compiled pipeline and dvc.yaml, both as plain values; empty if none."""
-    found = [*_wrong_bindings(spec), *_wrong_inputs(spec), *_wrong_publishing(spec)]
+    found = [*_wrong_bindings(spec), *_wrong_inputs(spec), *_wrong_order(spec), *_wrong_publishing(spec)]
     here, there = pipeline_nodes(spec), dvc_nodes(dag)
     for name in sorted(here.keys() | there.keys()):
         if name not in here or name not in there:
@@ -66,26 +66,31 @@ def pipeline_nodes(spec: dict[str, Any]) -> dict[str, Node]:
 def dvc_nodes(dag: dict[str, Any]) -> dict[str, Node]:
     """The stages of dvc.yaml, without the code they depend on."""
 
-    def paths(listed: list[Any]) -> frozenset[str]:
+    def paths(listed: list[Any]) -> frozenset[str]:  # an entry with settings of its own is a mapping; its key counts
         return frozenset(next(iter(entry)) if isinstance(entry, dict) else entry for entry in listed)
 
     return {
         name: Node(
             reads=frozenset(path for path in paths(stage.get("deps", [])) if not path.startswith("src/")),
-            writes=paths([*stage.get("outs", []), *stage.get("metrics", [])]),
-            params=frozenset(stage.get("params", [])),
+            writes=paths([*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]),
+            params=paths(stage.get("params", [])),
         )
         for name, stage in dag["stages"].items()
     }
 
 
-def _steps(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _tasks(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """All tasks but the exit handler's: steps, and the groups that hold them."""
     components = spec["components"]
     for holder in (spec["root"], *components.values()):
         for name, task in holder.get("dag", {}).get("tasks", {}).items():
             component = components[task["componentRef"]["name"]]
-            if "executorLabel" in component and not _reads_how_it_ended(component):
+            if not _reads_how_it_ended(component):
                 yield name, task, component
+
+
+def _steps(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    return (found for found in _tasks(spec) if "executorLabel" in found[2])
 
 
 def _reads_how_it_ended(component: dict[str, Any]) -> bool:
@@ -103,22 +108,34 @@ def _place(task: str, key: str) -> str:
 
 def _wrong_bindings(spec: dict[str, Any]) -> Iterator[str]:
     """A section that reaches a step under another section's name would run, with the wrong values."""
-    for name, task, _ in _steps(spec):
+    for name, task, _ in _tasks(spec):
         for param, given in task.get("inputs", {}).get("parameters", {}).items():
-            source = given.get("componentInputParameter", str(given.get("runtimeValue", {}).get("constant", given)))
-            if source.removeprefix(CHANNEL) != param and (name, param, source) != (PUBLISH, "run", THIS_RUN):
-                yield f"{name}: parameter {param} is given {source.removeprefix(CHANNEL)}"
+            wanted = param.removeprefix(CHANNEL)
+            source = given.get("componentInputParameter", "").removeprefix(CHANNEL)
+            constant = given.get("runtimeValue", {}).get("constant")
+            if source != wanted and (name, param, constant) != (PUBLISH, "run", THIS_RUN):
+                yield f"{name}: parameter {wanted} is given {source or given}"
 
 
 def _wrong_inputs(spec: dict[str, Any]) -> Iterator[str]:
-    """An output that reaches a stage in the place of another would be read for it, by a stage that reads both."""
+    """An input is named after the place of what it reads: of two that are swapped, a step reads the same places."""
     for name, task, _ in _steps(spec):
         for key, artifact in task.get("inputs", {}).get("artifacts", {}).items() if name != PUBLISH else ():
             source = artifact["taskOutputArtifact"]
             place = _place(source["producerTask"], source["outputArtifactKey"])
-            # An input is named after the place that the stage reads it from under DVC.
-            if place in PLACES.values() and place != f"outputs/{key.replace('_', '/')}":
+            if place.removeprefix("outputs/").replace("/", "_") != key:
                 yield f"{name}: input {key} is given {place}"
+
+
+def _wrong_order(spec: dict[str, Any]) -> Iterator[str]:
+    """A step waits for those whose outputs it reads and for no other, and runs whatever they say."""
+    for name, task, _ in _steps(spec):
+        artifacts = task.get("inputs", {}).get("artifacts", {}).values()
+        read = {given["taskOutputArtifact"]["producerTask"] for given in artifacts}
+        if read != set(task.get("dependentTasks", [])):
+            yield f"{name}: waits for {sorted(task.get('dependentTasks', []))}, and reads of {sorted(read)}"
+        if "condition" in task.get("triggerPolicy", {}):
+            yield f"{name}: is run on a condition"
 
 
 def _wrong_publishing(spec: dict[str, Any]) -> Iterator[str]:

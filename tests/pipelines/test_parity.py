@@ -78,19 +78,56 @@ def test_a_wider_parameter_of_dvc_is_seen(spec, dag):
     assert disagreements(spec, dag) == ["teacher params: only in the pipeline ['data.input'], in dvc.yaml ['data']"]
 
 
+def test_plots_and_keys_of_another_file_that_only_dvc_has_are_seen(spec, dag):
+    dag["stages"]["report"]["plots"] = [{"outputs/curves": {"x": "step"}}]
+    dag["stages"]["report"]["params"].append({"other.yaml": ["title"]})
+    assert disagreements(spec, dag) == [
+        "report writes: only in the pipeline [], in dvc.yaml ['outputs/curves']",
+        "report params: only in the pipeline [], in dvc.yaml ['other.yaml']",
+    ]
+
+
 def test_an_edge_of_the_pipeline_that_leads_elsewhere_is_seen(spec):
     student = stages_of(spec)["export"]["inputs"]["artifacts"]["student"]["taskOutputArtifact"]
     student["producerTask"] = "baseline"
     assert disagreements(spec, DAG) == [
         "export: input student is given outputs/baseline",
+        "export: waits for ['distill', 'evaluate', 'prepare'], and reads of ['baseline', 'evaluate', 'prepare']",
         "export reads: only in the pipeline ['outputs/baseline'], in dvc.yaml ['outputs/student']",
     ]
 
 
+def test_two_inputs_that_are_swapped_are_seen(spec):
+    given = stages_of(spec)["evaluate"]["inputs"]["artifacts"]
+    given["teacher"], given["student"] = given["student"], given["teacher"]
+    assert disagreements(spec, DAG) == [
+        "evaluate: input student is given outputs/teacher",
+        "evaluate: input teacher is given outputs/student",
+    ]
+
+
+def test_a_step_that_waits_for_another_without_reading_of_it_is_seen(spec):
+    stages_of(spec)["baseline"]["dependentTasks"].append("distill")
+    (line,) = disagreements(spec, DAG)
+    assert line.startswith("baseline: waits for ['distill', 'downsampler', 'prepare', 'teacher'], and reads of ['down")
+
+
+def test_a_step_that_does_not_wait_for_what_it_reads_is_seen(with_bucket):
+    stages_of(with_bucket)["publish"]["dependentTasks"].remove("report")
+    (line,) = disagreements(with_bucket, DAG)
+    assert line.startswith("publish: waits for ['baseline'")
+
+
+def test_a_step_that_may_be_left_out_is_seen(spec):
+    stages_of(spec)["export"]["triggerPolicy"] = {"condition": "inputs.parameter_values['task'] == 'detection'"}
+    assert disagreements(spec, DAG) == ["export: is run on a condition"]
+
+
 def test_an_edge_on_what_only_the_ui_shows_is_seen(spec):
     stages_of(spec)["export"]["inputs"]["artifacts"]["evaluation"]["taskOutputArtifact"]["outputArtifactKey"] = "page"
-    (line,) = disagreements(spec, DAG)
-    assert "evaluate.page, which is no output of a stage" in line
+    lines = disagreements(spec, DAG)
+    assert [line.split(":")[0] for line in lines] == ["export", "export reads"]
+    assert all("evaluate.page, which is no output of a stage" in line for line in lines)
 
 
 def test_a_section_given_under_the_name_of_another_is_seen(spec):
@@ -113,6 +150,18 @@ def test_two_inputs_of_a_step_that_change_places_are_seen(spec, step, one, other
     given[one], given[other] = given[other], given[one]
     found = disagreements(spec, DAG)
     assert {line.partition(" is given ")[0] for line in found} == {f"{step}: input {one}", f"{step}: input {other}"}
+
+
+def test_a_section_given_to_the_whole_under_the_name_of_another_is_seen(spec):
+    given = spec["root"]["dag"]["tasks"]["exit-handler-1"]["inputs"]["parameters"]
+    given["pipelinechannel--distill"]["componentInputParameter"] = "teacher"
+    assert disagreements(spec, DAG) == ["exit-handler-1: parameter distill is given teacher"]
+
+
+def test_a_word_in_place_of_a_section_is_seen(spec):
+    stages_of(spec)["distill"]["inputs"]["parameters"]["distill"] = {"runtimeValue": {"constant": "distill"}}
+    (line,) = disagreements(spec, DAG)
+    assert line.startswith("distill: parameter distill is given {'runtimeValue'")
 
 
 def test_data_fetched_by_anything_but_their_md5_are_seen(with_bucket):
