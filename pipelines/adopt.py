@@ -17,7 +17,7 @@ from lowres.steps.places import PLACES
 from lowres.steps.publish import DATA, FORMAT, RECORD, code_files
 from lowres.storage.dvc_remote import fetch_folder, has_folder, open_remote
 from lowres.storage.pull import pull_folder
-from pipelines.locked_data import Remote, find_remote, open_repo
+from pipelines.locked_data import Remote, find_remote, has_bucket, open_repo
 
 PARAMS = Path("params.yaml")
 SOURCES = Path("src/lowres")
@@ -44,15 +44,17 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool, da
     """Fetch, check, put in place, commit into DVC; before the last two steps nothing of the clone is changed.
 
     Endpoint and credentials are those of the DVC remote where there is one: the one named, or the one at
-    `data_remote`, from which the run fetched its data, or the default. The report holds `outputs` and `bytes` fetched.
+    `data_remote`, from which the run fetched its data, or the default if it is in S3. The report holds
+    `outputs` and `bytes` fetched.
 
     Raises:
         ValueError: what is in the bucket is not whole; other params (unless `take_params` writes those of the run
-            over params.yaml) or code; an output here that DVC does not hold; what the service refuses.
+            over params.yaml) or code; an output here that DVC does not hold, or another process of DVC writes; what
+            the service refuses.
     """
     with open_repo() as repo:
         remote = remote or _remote_at(repo, data_remote)
-        store = find_remote(repo, remote) if remote or repo.config["core"].get("remote") else None
+        store = find_remote(repo, remote) if remote or has_bucket(repo) else None
         data_here = _data_here(repo)
     endpoint_url = endpoint_url or (store.endpoint_url if store else "")
     fetched = SCRATCH / hashlib.sha256(address.encode()).hexdigest()[:16]
@@ -66,6 +68,7 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool, da
     if record["data_md5"] and DATA in places:
         _fetch_data(store, record["data_md5"], fetched)
     with open_repo() as repo:
+        _require_idle(repo, places)
         _require_nothing_lost(repo, fetched, places)
     if take_params:
         PARAMS.write_text(record["params"])
@@ -87,7 +90,7 @@ def _record(fetched: Path, address: str) -> dict[str, Any]:
 
 
 def _require_params(record: Mapping[str, Any]) -> None:
-    theirs, ours = (YAML(typ="safe").load(text) for text in (record["params"], PARAMS.read_text()))
+    theirs, ours = (YAML(typ="safe").load(text) or {} for text in (record["params"], PARAMS.read_text()))
     differ = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
     if differ:
         raise ValueError(
@@ -120,7 +123,10 @@ def _remote_at(repo: Any, address: str) -> str:
 
 def _fetch_data(store: Remote | None, md5: str, fetched: Path) -> None:
     if store is None:
-        raise ValueError("the data of the run are in a DVC remote, and this clone has none; `dvc remote add -d ...`")
+        raise ValueError(
+            "the data of the run are in a bucket, and DVC's default remote here is none; "
+            "`dvc remote add` it, and name it: --remote NAME"
+        )
     if not (fetched / DATA).exists():
         opened = open_remote(store.address, endpoint_url=store.endpoint_url or None, session=store.session)
         if not has_folder(opened, md5):
@@ -137,6 +143,15 @@ def _data_here(repo: Any) -> str:
     return str(data.get_hash().value) if data.exists else ""
 
 
+def _require_idle(repo: Any, places: list[str]) -> None:
+    """DVC's own error where it runs a stage that reads or writes one of these places, or is at work on its files."""
+    from dvc.rwlock import rwlock
+
+    paths = [str(Path(repo.root_dir, place)) for place in places]
+    with repo.lock, rwlock(repo.tmp_dir, repo.fs, "lowres pipeline adopt", [], paths, False):
+        pass
+
+
 def _require_nothing_lost(repo: Any, fetched: Path, places: list[str]) -> None:
     for stage in repo.index.stages:
         for out in stage.outs:
@@ -150,14 +165,14 @@ def _require_nothing_lost(repo: Any, fetched: Path, places: list[str]) -> None:
 def _commit(data_md5: str) -> None:
     from dvc.exceptions import DvcException
 
-    try:
-        with open_repo() as repo:
+    with open_repo() as repo:
+        try:
             repo.commit(force=True)
-        with open_repo() as repo:
-            changed = sorted(repo.status())
-            (data,) = repo.stage.load_one(name="prepare").outs
-    except DvcException as error:
-        raise ValueError(f"DVC does not take the outputs: {error}; they are under outputs/") from error
+        except DvcException as error:
+            raise ValueError(f"DVC does not take the outputs: {error}; they are under outputs/") from error
+    with open_repo() as repo:
+        changed = sorted(repo.status())
+        (data,) = repo.stage.load_one(name="prepare").outs
     if changed or (data_md5 and data.hash_info.value != data_md5):
         raise ValueError(f"DVC still sees changes in {', '.join(changed) or DATA}; look at `dvc status`")
 
@@ -168,7 +183,20 @@ def _contents(path: Path) -> dict[str, str]:
 
 
 def _put(source: Path, target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
+    """Put the whole new output in the place of the whole old one; a process killed here leaves one of them or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    new, old = (target.with_name(f".{target.name}-{word}") for word in ("adopted", "replaced"))
+    for left in (new, old):
+        _remove(left)
+    shutil.move(source, new)  # .lowres/ may be on another disk than outputs/
+    if target.exists() or target.is_symlink():
+        target.replace(old)
+    new.replace(target)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

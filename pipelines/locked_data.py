@@ -1,5 +1,7 @@
 """The prepared data that dvc.lock names, and the DVC remote that pods fetch them from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,18 +77,30 @@ def locked_md5(repo: Any, params: Path) -> str:
     return str(out.hash_info.value)
 
 
-def open_repo() -> Any:
-    """The DVC repository of the working folder; ValueError where there is none, or no DVC."""
+def has_bucket(repo: Any) -> bool:
+    """Whether DVC's default remote is in S3: its endpoint and credentials then hold for results too."""
+    name = repo.config["core"].get("remote")
+    return str(repo.config["remote"].get(name, {}).get("url", "")).startswith("s3://")
+
+
+@contextmanager
+def open_repo() -> Iterator[Any]:
+    """The DVC repository of the working folder; what DVC refuses inside is a ValueError.
+
+    Raises:
+        ValueError: no repository, no DVC, a config, dvc.yaml, dvc.lock or params.yaml that cannot be read, another
+            process that holds it.
+    """
     try:
         from dvc.exceptions import DvcException, NotDvcRepoError
         from dvc.repo import Repo
     except ImportError:
         raise ValueError("DVC is not installed; pip install -c constraints.txt -e '.[dvc]'") from None
     try:
-        repo = Repo()
-        _ = repo.config  # read here, where a fault in it can be told
+        with Repo() as repo:
+            _ = repo.config  # read here, where a fault in it can be told
+            yield repo
     except NotDvcRepoError:
         raise ValueError("this folder is no clone with DVC in it; run in a clone of the repository") from None
     except DvcException as error:
-        raise ValueError(f"DVC cannot be used here: {error}") from None
-    return repo
+        raise ValueError(f"DVC cannot be used here: {' '.join(str(error).split())}") from None

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lowres.storage.address import check_endpoint, split_address
 from lowres.storage.dvc_remote import look_up_folder, open_remote
 from pipelines.arguments import arguments_of
 from pipelines.compile import compile_sweep, compile_training
-from pipelines.locked_data import find_remote, locked_md5, open_repo
+from pipelines.locked_data import find_remote, has_bucket, locked_md5, open_repo
 from pipelines.placement import Placement
 from pipelines.sweep import Sweep, sweep_arguments
 
@@ -68,7 +67,7 @@ def find_exchange(
     if publish_to:
         split_address(publish_to)
     with open_repo() as repo:
-        if prepare and not remote and (publish_to or not repo.config["core"].get("remote")) and not _s3_default(repo):
+        if prepare and not remote and (publish_to or not repo.config["core"].get("remote")) and not has_bucket(repo):
             return Exchange(publish_to=publish_to, remote_endpoint=pod_endpoint, source_md5=source_md5)
         found = find_remote(repo, remote)
         md5 = "" if prepare else locked_md5(repo, params)
@@ -82,12 +81,6 @@ def find_exchange(
         publish_to=publish_to or f"s3://{bucket}/lowres-runs",
         source_md5=source_md5,
     )
-
-
-def _s3_default(repo: Any) -> bool:
-    """Whether DVC's default remote is a bucket: its endpoint then holds for results too."""
-    name = repo.config["core"].get("remote")
-    return str(repo.config["remote"].get(name, {}).get("url", "")).startswith("s3://")
 
 
 def with_one_store(placement: Placement, exchange: Exchange) -> Placement:

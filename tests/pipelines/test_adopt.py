@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +218,88 @@ def test_work_that_dvc_does_not_hold_is_not_written_over(published, tmp_path):
         adopt(published)
     assert mine.read_text() == "a day of training"
     assert not (tmp_path / "here/dvc.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("dvc.lock", "<<<<<<< HEAD\nschema: '2.0'\n=======\n", "DVC cannot be used here: unable to read: 'dvc.lock'"),
+        ("dvc.yaml", "stages: {}\n", "DVC cannot be used here: Stage 'prepare' not found"),
+        ("params.yaml", "task: [\n", "DVC cannot be used here: unable to read: 'params.yaml'"),
+        ("params.yaml", "", r"params\.yaml differs from the run's in baseline, data"),
+    ],
+)
+def test_a_clone_that_dvc_cannot_read_is_told_in_one_line(published, tmp_path, name, text, message):
+    (tmp_path / "here" / name).write_text(text)
+    with pytest.raises(ValueError, match=message) as told:
+        adopt(published)
+    assert "\n" not in str(told.value)
+    assert not (tmp_path / "here/outputs").exists()
+
+
+def test_a_default_remote_on_a_disk_is_not_asked(published, bucket, tmp_path, trained, monkeypatch):
+    here = tmp_path / "here"
+    (here / ".dvc/config").write_text(f"[core]\n    remote = disk\n['remote \"disk\"']\n    url = {tmp_path}/disk\n")
+    adopt(published, endpoint_url=bucket)
+    assert (here / "dvc.lock").read_bytes() == (trained / "dvc.lock").read_bytes()
+    publish_run(trained, bucket, "by-md5", monkeypatch, data_md5=f"{'0' * 32}.dir")
+    with pytest.raises(ValueError, match=r"are in a bucket, and DVC's default remote here is none; .* --remote NAME"):
+        adopt("s3://bucket/lowres-runs/by-md5", endpoint_url=bucket)
+
+
+def test_outputs_that_a_stage_is_writing_are_left_alone(published, tmp_path):
+    here = tmp_path / "here"
+    with Repo() as repo:  # as `dvc repro` leaves it while a stage runs
+        busy = {"write": {str(here / "outputs/teacher"): {"pid": os.getppid(), "cmd": "dvc repro"}}, "read": {}}
+        (here / ".dvc/tmp/rwlock").write_text(json.dumps(busy))
+        with pytest.raises(ValueError, match=r"outputs/teacher' is busy, it is being blocked by: .* dvc repro"):
+            adopt(published)
+        (here / ".dvc/tmp/rwlock").unlink()
+        with repo.lock, pytest.raises(ValueError, match="Unable to acquire lock"):
+            adopt(published)
+    assert unchanged(here)
+
+
+def test_one_that_is_killed_while_it_replaces_an_output_goes_on(published, tmp_path, trained, monkeypatch):
+    here = tmp_path / "here"
+    (here / "outputs/teacher").mkdir(parents=True)
+    for name in ("model.bin", "more.bin"):
+        (here / "outputs/teacher" / name).write_text("an earlier training, which DVC holds")
+    (here / "outputs/metrics").mkdir()
+    (here / "outputs/metrics/teacher.json").write_text("{}")
+    for place in ("outputs/data", "outputs/history/teacher"):
+        shutil.copytree(trained / place, here / place)
+    with Repo() as repo:
+        repo.commit("teacher", force=True)
+
+    remove = shutil.rmtree
+
+    def killed(path, *arguments, **named):
+        if "teacher" in os.fspath(path):
+            next(iter(path.iterdir())).unlink()
+            raise KeyboardInterrupt
+        remove(path, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adopting.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            adopt(published)
+    adopt(published)
+    assert contents(here / "outputs") == contents(trained / "outputs")
+    with Repo() as repo:
+        assert repo.status() == {}
+
+
+def test_what_is_fetched_may_lie_on_another_disk(published, tmp_path, trained):
+    here, disk = tmp_path / "here", Path("/dev/shm")
+    if not disk.is_dir() or disk.stat().st_dev == here.stat().st_dev:
+        pytest.skip("/dev/shm is no disk of its own here")
+    with tempfile.TemporaryDirectory(dir=disk) as elsewhere:
+        (here / ".lowres").symlink_to(elsewhere)
+        adopt(published)
+        assert contents(here / "outputs") == contents(trained / "outputs")
+        with Repo() as repo:
+            assert repo.status() == {}
 
 
 def test_a_damaged_output_is_refused(published, bucket, tmp_path):

@@ -117,6 +117,14 @@ def no_lock(kfp, clone, s3):
     (clone / "dvc.lock").unlink()
 
 
+def lock_in_conflict(kfp, clone, s3):
+    (clone / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\n")
+
+
+def no_stages(kfp, clone, s3):
+    (clone / "dvc.yaml").write_text("stages: {}\n")
+
+
 def bucket_without_data(kfp, clone, s3):
     s3.objects.clear()
 
@@ -191,6 +199,8 @@ def wrong_config(kfp, clone, s3):
         (local_remote, {}, "no s3:// address; pods fetch from S3 only"),
         (wrong_config, {}, "DVC cannot be used here: config file error"),
         (no_lock, {}, "dvc.lock names no data; run `dvc repro prepare` and `dvc push`"),
+        (lock_in_conflict, {}, "DVC cannot be used here: unable to read: 'dvc.lock'"),
+        (no_stages, {}, "DVC cannot be used here: Stage 'prepare' not found"),
         (bucket_without_data, {}, "no such object; run `dvc push`"),
         (bucket_without_a_file, {}, "no such object, and 0 more of the .* run `dvc push`"),
         (other_data_section, {}, "another `data` section"),
