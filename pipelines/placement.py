@@ -20,6 +20,7 @@ WORK_FOLDER = "/lowres"
 # Keys of the secret for the bucket, which are also the variables that boto3 reads.
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 LONGEST_S = 2**31 - 1  # of Kubernetes' activeDeadlineSeconds
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +76,13 @@ class Placement:
             split_address(self.checkpoint_mirror)
         if self.store_endpoint:
             check_endpoint(self.store_endpoint)
+        for name in ("checkpoint_claim", "data_claim", "webhook_secret", "store_secret", "pull_secret"):
+            given = getattr(self, name)
+            if not _NAME.fullmatch(given) and (given or name in ("webhook_secret", "store_secret")):
+                raise ValueError(f"{name}: {given!r} is no name in Kubernetes; it has a-z, 0-9, '-' and '.' inside")
         if not 1 <= self.timeout_hours * 3600 <= LONGEST_S:
             raise ValueError(f"timeout_hours: {self.timeout_hours:g}; a pod may run from 1 to {LONGEST_S} seconds")
-        if self.retries < 0 or self.user_id <= 0:
+        if not 0 <= self.retries < 2**31 or self.user_id <= 0:
             raise ValueError("user_id must be over 0 (root is refused), retries 0 or more")
 
     def plain(self, task: PipelineTask) -> PipelineTask:

@@ -15,6 +15,7 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"image": "registry.example/lowres@sha256:abc"}, "is not pinned"),
         ({"image": f"@sha256:{'a' * 64}"}, "is not pinned"),
         ({"image": f"{PINNED}\n"}, "is not pinned"),
+        ({"image": f"two words@sha256:{'a' * 64}"}, "is not pinned"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         ({"gpus": -1}, "gpus: -1; a step takes 0 or more"),
         ({"cpu_request": "8", "cpu_limit": "2"}, "cpu: 8:2 asks for more than the limit; the request comes first"),
@@ -31,6 +32,11 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"timeout_hours": float("nan")}, "timeout_hours: nan; a pod"),
         ({"timeout_hours": float("inf")}, "timeout_hours: inf; a pod"),
         ({"retries": -1}, "retries 0 or more"),
+        ({"retries": 2**31}, "retries 0 or more"),
+        ({"store_secret": ""}, "store_secret: '' is no name in Kubernetes"),
+        ({"pull_secret": "Registry"}, "pull_secret: 'Registry' is no name in Kubernetes; it has a-z, 0-9, '-' and"),
+        ({"checkpoint_claim": "my claim"}, "checkpoint_claim: 'my claim' is no name"),
+        ({"data_claim": "data/"}, "data_claim: 'data/' is no name"),
     ],
 )
 def test_a_placement_that_cannot_run_is_refused(change, message):
