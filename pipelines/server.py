@@ -160,7 +160,13 @@ def _told(what: str, host: str) -> Iterator[None]:
     except kfp_server_api.ApiException as error:
         raise ValueError(f"{what}: {_meaning(error, host)}") from None
     except urllib3.exceptions.HTTPError as error:
-        kind = type(getattr(error, "reason", None) or error).__name__
+        cause = getattr(error, "reason", None) or error
+        kind = type(cause).__name__
+        silent = isinstance(cause, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ProtocolError)
+        if silent and what != "connect":
+            raise ValueError(
+                f"{what}: {host} gave no answer ({kind}), and may have done it all the same; look at its pages first"
+            ) from None
         raise ValueError(
             f"{what}: cannot reach {host} ({kind}); check --host and the network, or the port that is forwarded"
         ) from None

@@ -1,8 +1,11 @@
-"""Send a pipeline to a server and start it, once or by a schedule; what a failure leaves half done is taken back."""
+"""Send a pipeline to a server and start it, once or by a schedule; what a failure leaves half done is taken back.
+
+What cannot be taken back is named in the error.
+"""
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +32,7 @@ def run_name(params: Path, preset: str) -> str:
 
 
 def start_run(server: Server, package: Package, *, name: str, experiment: str) -> str:
-    """Upload, start a run and return its id; ValueError leaves the server as it was."""
+    """Upload, start a run and return its id; ValueError leaves the server as it was, or says what it left."""
     with ExitStack() as undo:
         there = upload(server, package, experiment=experiment, undo=undo)
         with server.doing("start a run"):
@@ -51,17 +54,22 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
     """
     client = server.client
 
-    def taken_back(delete: Callable[..., Any], *ids: str) -> None:
-        # The error that leads here is the one to tell.
-        with suppress(ValueError), server.doing("take back"):
-            delete(*ids)
+    def take_back(what: str, delete: Callable[..., Any], *ids: str) -> None:
+        def taken_back(kind: object, error: BaseException | None, trace: object) -> None:
+            try:
+                with server.doing("take back"):
+                    delete(*ids)
+            except ValueError:  # the error that leads here is the one to tell
+                raise ValueError(f"{error}; {what} stays on the server") from None
+
+        undo.push(taken_back)
 
     with server.doing(f"look up experiment {experiment!r}"):
         known = _experiment_id(server, experiment)
     if not known:
         with server.doing(f"make experiment {experiment!r}"):
             known = client.create_experiment(experiment, namespace=server.namespace or None).experiment_id
-        undo.callback(taken_back, client.delete_experiment, known)
+        take_back(f"experiment {experiment!r}", client.delete_experiment, known)
     with server.doing(f"look up pipeline {package.pipeline!r}"):
         pipeline_id = _pipeline_id(server, package.pipeline)
     if not pipeline_id:
@@ -72,7 +80,7 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
                 )
             )
             pipeline_id = made.pipeline_id
-        undo.callback(taken_back, client.delete_pipeline, pipeline_id)
+        take_back(f"pipeline {package.pipeline!r}", client.delete_pipeline, pipeline_id)
     with server.doing("look up the pipeline's versions"):
         version_id = _version_id(server, pipeline_id, package.version)
     if not version_id:
@@ -81,7 +89,7 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
                 str(package.path), pipeline_version_name=package.version, pipeline_id=pipeline_id
             )
             version_id = version.pipeline_version_id
-        undo.callback(taken_back, client.delete_pipeline_version, pipeline_id, version_id)
+        take_back(f"its version {package.version!r}", client.delete_pipeline_version, pipeline_id, version_id)
     return Uploaded(pipeline_id, version_id, known)
 
 

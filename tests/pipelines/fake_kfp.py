@@ -33,6 +33,7 @@ class FakeKfp:
         self.multi_user = False
         self.token = ""  # the only one that is accepted; empty accepts all
         self.answers: dict[str, tuple[int, bytes, str]] = {}  # "METHOD /path" -> what to answer in place of acting
+        self.lost: set[str] = set()  # "METHOD /path": acted on, and the connection ends in place of an answer
         self.only_v1 = False
         self.version = "2.17.0"
         self.behind_page = False  # healthz is answered by the server of the page, which has names of its own
@@ -114,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
             matched = re.fullmatch(pattern, request)
             if matched:
                 try:
-                    return self.json(act(self, body, **matched.groupdict()))
+                    done = act(self, body, **matched.groupdict())
+                    if request in self.kfp.lost:
+                        self.close_connection = True
+                        return None
+                    return self.json(done)
                 except KeyError as missing:
                     return self.error(404, f"{missing} not found")
                 except ValueError as wrong:

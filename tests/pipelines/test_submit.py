@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
 pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
+from tests.pipelines import fake_kfp
 from tests.stages.small import small_params, write_params
 
 from lowres import pipeline_commands
@@ -268,6 +269,24 @@ def test_an_answer_with_a_date_that_is_none_is_no_fault_of_the_certificate(kfp_s
     kfp_server.answers["GET /runs/r"] = (200, b'{"created_at": "yesterday"}', "application/json")
     with pytest.raises(ValueError, match="answers what is not of its API; check its version"):
         pipeline_commands.status("r")
+
+
+def test_what_cannot_be_taken_back_is_named(kfp_server, clone, monkeypatch):
+    def refused(self, body, id):
+        raise KeyError(id)
+
+    kfp_server.refuse("POST /runs", 500, "database is locked")
+    monkeypatch.setitem(fake_kfp.ROUTES, r"DELETE /experiments/(?P<id>[^/:]+)", refused)
+    with pytest.raises(ValueError, match=r"database is locked; experiment 'lowres' stays on the server$"):
+        submit()
+    assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 0, 0, 0]
+
+
+def test_a_run_that_may_have_begun_although_its_answer_is_lost_is_told(kfp_server, clone):
+    kfp_server.lost.add("POST /runs")
+    with pytest.raises(ValueError, match=r"start a run: .* gave no answer \(ProtocolError\), and may have done it all"):
+        submit()
+    assert len(kfp_server.state["runs"]) == 1
 
 
 def test_what_was_there_before_stays_when_a_run_is_refused(kfp_server, clone):
