@@ -193,6 +193,8 @@ def _said(body: Any) -> str:
         text = str(answer.get("message") or answer.get("error") or "")
     except (ValueError, TypeError, AttributeError):
         return ""
-    for secret in (os.environ.get(TOKEN), os.environ.get(COOKIE)):
+    token, cookies = os.environ.get(TOKEN, ""), os.environ.get(COOKIE, "")
+    each = [cookie.partition("=")[2].strip() for cookie in cookies.split(";")]
+    for secret in (token, token.strip(), cookies, *(value for value in each if len(value) >= 8)):
         text = text.replace(secret, "***") if secret else text
     return " ".join(text.split())[:300]

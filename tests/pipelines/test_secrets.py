@@ -60,6 +60,10 @@ def server_repeats_the_headers(kfp, s3):
     kfp.refuse("POST /runs", 500, f"Bearer {CANARY}-token; session={CANARY}-cookie")
 
 
+def server_repeats_one_cookie(kfp, s3):
+    kfp.refuse("POST /runs", 500, f"no session '{CANARY}-cookie'")
+
+
 def server_refuses_the_token(kfp, s3):
     kfp.token = "another"
 
@@ -73,7 +77,14 @@ def server_is_gone(kfp, s3):
 
 
 @pytest.mark.parametrize(
-    "spoil", [server_repeats_the_headers, server_refuses_the_token, store_repeats_the_secret, server_is_gone]
+    "spoil",
+    [
+        server_repeats_the_headers,
+        server_repeats_one_cookie,
+        server_refuses_the_token,
+        store_repeats_the_secret,
+        server_is_gone,
+    ],
 )
 def test_no_error_and_no_traceback_has_one(kfp_server, planted, s3, capsys, caplog, spoil):
     caplog.set_level(logging.DEBUG)
