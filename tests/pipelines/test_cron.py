@@ -12,6 +12,13 @@ def test_six_fields_are_taken(cron):
 
 
 @pytest.mark.parametrize(
+    "cron", ["0 0 0 29 2 *", "0 0 0 31 2,4-12/3 *", "0 0 0 30,1 feb ?", "0 0 0 31 2 mon", "0 0 0 31 */6 *"]
+)
+def test_a_day_that_comes_now_and_then_is_taken(cron):
+    assert check_cron(cron) == cron
+
+
+@pytest.mark.parametrize(
     ("cron", "message"),
     [
         ("0 3 * * *", r"has 5 fields; Kubeflow reads 6, seconds first: '0 0 3 \* \* \*'"),
@@ -28,6 +35,8 @@ def test_six_fields_are_taken(cron):
         ("0 *-5 * * * *", "no minute"),
         ("0 1, * * * *", "no minute"),
         ("0 ١ * * * *", "no minute"),
+        ("0 0 0 30 2 *", "no month that it names has such a day, so it would never run"),
+        ("0 0 0 31 feb,4-6/2,sep,11 ?", "would never run"),
     ],
 )
 def test_what_a_server_would_refuse_is_refused(cron, message):
