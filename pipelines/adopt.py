@@ -36,7 +36,9 @@ def published_at(run: V2beta1Run) -> str:
         raise ValueError(f"run {run.run_id!r} is {run.state or 'PENDING'}; only one that SUCCEEDED can be adopted")
     given = (run.runtime_config.parameters if run.runtime_config else None) or {}
     if not given.get("publish_to"):
-        raise ValueError(f"run {run.run_id!r} published nothing; submit it with a remote, or with --publish-to")
+        raise ValueError(
+            f"run {run.run_id!r} published nothing; submit it with a remote, or with --publish-to (a sweep never does)"
+        )
     return f"{str(given['publish_to']).rstrip('/')}/{run.run_id}"
 
 

@@ -94,9 +94,11 @@ def packaged(
 ) -> Iterator[Package]:
     """Compile into a temporary file, which is gone after the block; with `sweep`, the pipeline of many students.
 
-    ValueError where Kubeflow's cache would give the results of files that have changed.
+    ValueError where Kubeflow's cache would give the results of files that have changed, or where no step reads files.
     """
     fetch = bool(exchange.data_md5)
+    if fetch and placement.data_claim:
+        raise ValueError("--data-claim: the run fetches its data; files are read by pods that prepare them (--prepare)")
     if placement.cache and placement.data_claim and not fetch and not exchange.source_md5:
         raise ValueError(
             "--data-claim: Kubeflow's cache cannot see whether its files have changed; give --source-md5, any text "

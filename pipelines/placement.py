@@ -70,6 +70,8 @@ class Placement:
             raise ValueError(f"gpus: {self.gpus} without gpu_type; name the resource, as in nvidia.com/gpu")
         for name, amount in (("cpu", cores), ("memory", size_bytes)):
             request, limit = (getattr(self, f"{name}_{bound}") for bound in ("request", "limit"))
+            if not amount(limit):
+                raise ValueError(f"{name}: {request}:{limit}; a step that may use none cannot run")
             if amount(request) > amount(limit):
                 raise ValueError(f"{name}: {request}:{limit} asks for more than the limit; the request comes first")
         if self.checkpoint_mirror:

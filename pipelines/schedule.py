@@ -8,7 +8,7 @@ from kfp_server_api import V2beta1RecurringRun
 from pipelines.cron import check_cron
 from pipelines.package import Package
 from pipelines.server import Server
-from pipelines.submit import upload
+from pipelines.submit import id_from, upload
 
 PAGE = 50
 
@@ -32,7 +32,7 @@ def create_schedule(server: Server, package: Package, *, name: str, cron: str, e
                 version_id=there.version_id,
             )
         undo.pop_all()
-    return made.recurring_run_id
+    return id_from(made.recurring_run_id, "make a schedule")
 
 
 def schedules(server: Server) -> Iterator[V2beta1RecurringRun]:

@@ -44,7 +44,14 @@ def start_run(server: Server, package: Package, *, name: str, experiment: str) -
                 version_id=there.version_id,
             )
         undo.pop_all()
-    return run.run_id
+    return id_from(run.run_id, "start a run")
+
+
+def id_from(given: str | None, what: str) -> str:
+    """The id of what was made; ValueError for an answer without one."""
+    if not given:
+        raise ValueError(f"{what}: the server's answer names no id; its page shows whether it was done all the same")
+    return given
 
 
 def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack) -> Uploaded:

@@ -33,6 +33,8 @@ def test_a_run_says_where():
         ({"cpu": "8:2"}, "cpu: 8:2 asks for more than the limit"),
         ({"cpu": "2"}, "--cpu: '2'; two values with ':' between them"),
         ({"node_selector": ["gpu"]}, "--node-selector: 'gpu'; two values with '='"),
+        ({"node_selector": ["gpu=a", "gpu=b"]}, "--node-selector: gpu=a, gpu=b; a node has one value for a label"),
+        ({"memory": "0:0"}, "memory: 0:0; a step that may use none"),
         ({"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
     ],
 )

@@ -97,6 +97,12 @@ def test_a_login_page_is_no_schedule(kfp_server, clone, request_):
     assert kfp_server.empty()
 
 
+def test_an_answer_that_names_no_schedule_is_no_schedule(kfp_server, clone):
+    kfp_server.answers["POST /recurringruns"] = (200, b"{}", "application/json")
+    with pytest.raises(ValueError, match="make a schedule: the server's answer names no id"):
+        create()
+
+
 def test_a_schedule_that_is_not_there_is_told_with_those_that_are(kfp_server, clone):
     create()
     with pytest.raises(ValueError, match="'weekly': no such name or id; there are nightly"):

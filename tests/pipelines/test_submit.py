@@ -188,6 +188,7 @@ def wrong_config(kfp, clone, s3):
         (None, {"image": "lowres:latest"}, "not pinned"),
         (None, {"source_md5": "0f"}, "give --prepare with it"),
         (None, {"prepare": True, "data_claim": "files"}, "--data-claim: Kubeflow's cache cannot .* give --source-md5"),
+        (None, {"data_claim": "files"}, "--data-claim: the run fetches its data"),
         (None, {"gpus": 1, "gpu_type": ""}, "gpus: 1 without gpu_type"),
         (None, {"remote": "stor"}, "remote 'stor': DVC has no such remote; there are store"),
         (None, {"publish_to": "/here"}, "no S3 address"),
@@ -287,6 +288,12 @@ def test_a_run_that_may_have_begun_although_its_answer_is_lost_is_told(kfp_serve
     with pytest.raises(ValueError, match=r"start a run: .* gave no answer \(ProtocolError\), and may have done it all"):
         submit()
     assert len(kfp_server.state["runs"]) == 1
+
+
+def test_an_answer_that_names_no_run_is_no_run(kfp_server, clone):
+    kfp_server.answers["POST /runs"] = (200, b"{}", "application/json")
+    with pytest.raises(ValueError, match="start a run: the server's answer names no id"):
+        submit()
 
 
 def test_what_was_there_before_stays_when_a_run_is_refused(kfp_server, clone):
