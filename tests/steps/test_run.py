@@ -9,7 +9,7 @@ from lowres.data.shards import ShardWriter
 from lowres.models.checksum import sha256_of
 from lowres.stages.provenance import data_identity
 from lowres.steps.failing import LAST_WORDS
-from lowres.steps.gpus import GPUS
+from lowres.steps.gpus import GPUS, check_gpus
 from lowres.steps.run import run_stage
 
 SIZING = {"short_side_px": 64, "long_side_px": 64, "stretch": False, "canvas_multiple_px": 32}
@@ -154,9 +154,18 @@ def test_a_stage_is_not_started_where_torch_does_not_see_the_gpus_that_the_step_
     monkeypatch.setenv(LAST_WORDS, str(tmp_path / "absent"))
     monkeypatch.setenv(GPUS, "2")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     with pytest.raises(SystemExit) as ended:
         run_stage(lambda *_, **paths: pytest.fail("started"), SECTIONS, data=data, out_model=out)
     assert ended.value.code == 2
     assert "error: the step asked for 2 GPUs, but torch sees 1: torch is built for C" in capsys.readouterr().err
     monkeypatch.setenv(GPUS, "1")
     run_stage(lambda *_, data, out_model: weigh(out_model) or {}, SECTIONS, data=data, out_model=out)
+
+
+def test_gpus_that_the_driver_counts_and_torch_cannot_use_are_not_seen(monkeypatch):
+    monkeypatch.setenv(GPUS, "1")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)  # the driver's own, where it is too old for torch
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="the step asked for 1 GPU, but torch sees 0"):
+        check_gpus()

@@ -12,7 +12,8 @@ def check_gpus() -> None:
         return
     import torch
 
-    seen = torch.cuda.device_count()
+    # With a driver that is too old for torch, device_count() still has the driver's own count.
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if seen < asked:
         built_for = f"torch is built for CUDA {torch.version.cuda}" if torch.version.cuda else "torch is built for CPUs"
         raise ValueError(
