@@ -20,7 +20,10 @@ WORK_FOLDER = "/lowres"
 # Keys of the secret for the bucket, which are also the variables that boto3 reads.
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 LONGEST_S = 2**31 - 1  # of Kubernetes' activeDeadlineSeconds
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*")
+# Of a claim: Kubeflow names the pod's volume after it, beside those that steps have already.
+_VOLUME = re.compile(rf"(?=.{{1,63}}$)(?!(tmp|shm)$){_PART}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,14 @@ class Placement:
             split_address(self.checkpoint_mirror)
         if self.store_endpoint:
             check_endpoint(self.store_endpoint)
-        for name in ("checkpoint_claim", "data_claim", "webhook_secret", "store_secret", "pull_secret"):
+        for name in ("checkpoint_claim", "data_claim"):
+            given = getattr(self, name)
+            if given and not _VOLUME.fullmatch(given):
+                raise ValueError(
+                    f"{name}: {given!r} cannot name a volume of a step; it has up to 63 of a-z, 0-9 and '-' inside, "
+                    "and is not tmp or shm"
+                )
+        for name in ("webhook_secret", "store_secret", "pull_secret"):
             given = getattr(self, name)
             if not _NAME.fullmatch(given) and (given or name in ("webhook_secret", "store_secret")):
                 raise ValueError(f"{name}: {given!r} is no name in Kubernetes; it has a-z, 0-9, '-' and '.' inside")

@@ -35,8 +35,15 @@ PINNED = f"registry.example/lowres@sha256:{'a' * 64}"
         ({"retries": 2**31}, "retries 0 or more"),
         ({"store_secret": ""}, "store_secret: '' is no name in Kubernetes"),
         ({"pull_secret": "Registry"}, "pull_secret: 'Registry' is no name in Kubernetes; it has a-z, 0-9, '-' and"),
-        ({"checkpoint_claim": "my claim"}, "checkpoint_claim: 'my claim' is no name"),
-        ({"data_claim": "data/"}, "data_claim: 'data/' is no name"),
+        ({"pull_secret": "my..registry"}, "pull_secret: 'my..registry' is no name"),
+        ({"pull_secret": "my.-registry"}, "pull_secret: 'my.-registry' is no name"),
+        ({"pull_secret": "r" * 254}, "is no name in Kubernetes"),
+        ({"checkpoint_claim": "my claim"}, "checkpoint_claim: 'my claim' cannot name a volume"),
+        ({"data_claim": "data/"}, "data_claim: 'data/' cannot name a volume"),
+        ({"data_claim": "data.v2"}, "data_claim: 'data.v2' cannot name a volume of a step; it has up to 63 of a-z"),
+        ({"data_claim": "d" * 64}, "cannot name a volume"),
+        ({"checkpoint_claim": "shm"}, "checkpoint_claim: 'shm' cannot name a volume .* is not tmp or shm"),
+        ({"data_claim": "tmp"}, "data_claim: 'tmp' cannot name a volume"),
     ],
 )
 def test_a_placement_that_cannot_run_is_refused(change, message):
@@ -47,3 +54,8 @@ def test_a_placement_that_cannot_run_is_refused(change, message):
 @pytest.mark.parametrize(("cpu", "memory"), [(("2", "2"), ("8Gi", "8Gi")), (("500m", ".5"), ("1000K", "1M"))])
 def test_a_request_may_be_the_whole_limit(cpu, memory):
     Placement(image=PINNED, cpu_request=cpu[0], cpu_limit=cpu[1], memory_request=memory[0], memory_limit=memory[1])
+
+
+def test_names_that_kubernetes_takes_are_taken():
+    secrets = {"pull_secret": "registry-1.example", "store_secret": "r" * 253, "webhook_secret": "7"}
+    Placement(image=PINNED, **secrets, checkpoint_claim="c" * 63, data_claim="tmp-2")
