@@ -39,7 +39,7 @@ def schedules(server: Server) -> Iterator[V2beta1RecurringRun]:
     """All of them, whoever made them."""
     token = ""
     while True:
-        with server.doing("list schedules"):
+        with server.doing("list schedules", changes=False):
             page = server.client.list_recurring_runs(
                 page_token=token, page_size=PAGE, namespace=server.namespace or None
             )

@@ -29,6 +29,10 @@ OLDEST = (2, 16, 0)
 NEEDED = f"lowres needs Kubeflow Pipelines {'.'.join(map(str, OLDEST))} or later"
 
 
+class NoAnswerError(ValueError):
+    """The server was asked to change something, and may have done it."""
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that answered. `namespace` is empty where the server has one user."""
@@ -42,9 +46,12 @@ class Server:
         return f"{(os.environ.get(UI_HOST) or self.host).rstrip('/')}/#/runs/details/{run_id}"
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Turn what goes wrong inside into a ValueError that begins with `what`; kfp's own prints are kept back."""
-        with _told(what, self.host), redirect_stdout(io.StringIO()):
+    def doing(self, what: str, *, changes: bool = True) -> Iterator[None]:
+        """Turn what goes wrong inside into a ValueError that begins with `what`; kfp's own prints are kept back.
+
+        It is a NoAnswerError where the request was sent and no answer came, unless it `changes` nothing.
+        """
+        with _told(what, self.host, changes=changes), redirect_stdout(io.StringIO()):
             yield
 
 
@@ -59,7 +66,7 @@ def open_server(host: str, namespace: str) -> Server:
     _check_environment()
     for noisy in ("urllib3", "kfp_server_api.rest"):  # retries one by one; bodies of answers
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    with _told("connect", host):
+    with _told("connect", host, changes=False):
         multi_user = _check(host)
         if multi_user and not namespace:
             raise ValueError(f"{host} has several users; name your namespace with --namespace")
@@ -137,7 +144,12 @@ def _guard(api_client: kfp_server_api.ApiClient, host: str) -> None:
     request = rest.request
 
     def guarded(*arguments: Any, **named: Any) -> Any:
-        answer = request(*arguments, **(named | {"_request_timeout": named.get("_request_timeout") or WAIT_S}))
+        try:
+            answer = request(*arguments, **(named | {"_request_timeout": named.get("_request_timeout") or WAIT_S}))
+        except kfp_server_api.ApiException as error:
+            if error.body is not None:  # kfp decodes it, and fails on a page in another encoding
+                error.body = error.body.decode(errors="replace").encode()
+            raise
         try:
             told = json.loads(answer.data)
         except ValueError:
@@ -153,20 +165,21 @@ def _guard(api_client: kfp_server_api.ApiClient, host: str) -> None:
 
 
 @contextmanager
-def _told(what: str, host: str) -> Iterator[None]:
+def _told(what: str, host: str, *, changes: bool) -> Iterator[None]:
     # "from None": the original holds the headers of the request or of the answer.
+    done = "and may have done it all the same; look at its pages first"
     try:
         yield
     except kfp_server_api.ApiException as error:
+        if changes and error.status in (502, 504):  # of a gateway that waited for the server
+            raise NoAnswerError(f"{what}: {host} gave no answer (HTTP {error.status}), {done}") from None
         raise ValueError(f"{what}: {_meaning(error, host)}") from None
     except urllib3.exceptions.HTTPError as error:
         cause = getattr(error, "reason", None) or error
         kind = type(cause).__name__
         silent = isinstance(cause, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ProtocolError)
-        if silent and what != "connect":
-            raise ValueError(
-                f"{what}: {host} gave no answer ({kind}), and may have done it all the same; look at its pages first"
-            ) from None
+        if silent and changes:
+            raise NoAnswerError(f"{what}: {host} gave no answer ({kind}), {done}") from None
         raise ValueError(
             f"{what}: cannot reach {host} ({kind}); check --host and the network, or the port that is forwarded"
         ) from None

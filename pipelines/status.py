@@ -16,7 +16,7 @@ FAILED = {"FAILED", "CANCELED"}
 
 def find_run(server: Server, run_id: str) -> V2beta1Run:
     """The run with this id; ValueError where the server has none."""
-    with server.doing(f"look up run {run_id!r}"):
+    with server.doing(f"look up run {run_id!r}", changes=False):
         try:
             return server.client.get_run(run_id)
         except kfp_server_api.ApiException as error:

@@ -1,6 +1,6 @@
 """Send a pipeline to a server and start it, once or by a schedule; what a failure leaves half done is taken back.
 
-What cannot be taken back is named in the error.
+What cannot be taken back is named in the error, and what stays since a request may have been done without an answer.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import kfp_server_api
 
 from pipelines.package import Package
-from pipelines.server import Server
+from pipelines.server import NoAnswerError, Server
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,24 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
 
     def take_back(what: str, delete: Callable[..., Any], *ids: str) -> None:
         def taken_back(kind: object, error: BaseException | None, trace: object) -> None:
+            if isinstance(error, NoAnswerError):  # what may have been made refers to it
+                raise NoAnswerError(f"{error}; {what} stays on the server") from None
             try:
                 with server.doing("take back"):
                     delete(*ids)
             except ValueError:  # the error that leads here is the one to tell
-                raise ValueError(f"{error}; {what} stays on the server") from None
+                told = str(error) or type(error).__name__
+                raise ValueError(f"{told}; {what} stays on the server") from None
 
         undo.push(taken_back)
 
-    with server.doing(f"look up experiment {experiment!r}"):
+    with server.doing(f"look up experiment {experiment!r}", changes=False):
         known = _experiment_id(server, experiment)
     if not known:
         with server.doing(f"make experiment {experiment!r}"):
             known = client.create_experiment(experiment, namespace=server.namespace or None).experiment_id
         take_back(f"experiment {experiment!r}", client.delete_experiment, known)
-    with server.doing(f"look up pipeline {package.pipeline!r}"):
+    with server.doing(f"look up pipeline {package.pipeline!r}", changes=False):
         pipeline_id = _pipeline_id(server, package.pipeline)
     if not pipeline_id:
         with server.doing(f"make pipeline {package.pipeline!r}"):
@@ -88,7 +91,7 @@ def upload(server: Server, package: Package, *, experiment: str, undo: ExitStack
             )
             pipeline_id = made.pipeline_id
         take_back(f"pipeline {package.pipeline!r}", client.delete_pipeline, pipeline_id)
-    with server.doing("look up the pipeline's versions"):
+    with server.doing("look up the pipeline's versions", changes=False):
         version_id = _version_id(server, pipeline_id, package.version)
     if not version_id:
         with server.doing("upload the pipeline"):

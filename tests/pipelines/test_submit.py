@@ -290,6 +290,36 @@ def test_a_run_that_may_have_begun_although_its_answer_is_lost_is_told(kfp_serve
     assert len(kfp_server.state["runs"]) == 1
 
 
+@pytest.mark.parametrize("status", [None, 502, 504])
+def test_what_a_run_that_may_have_begun_refers_to_stays_and_is_named(kfp_server, clone, status):
+    kfp_server.lost.add("POST /runs")
+    if status:  # of a gateway that has waited for long enough
+        kfp_server.answers["POST /runs"] = (status, b"<html>timeout</html>", "text/html")
+    with pytest.raises(
+        ValueError, match=r"may have done it all the same; .*; its version '.*' stays on the server; "
+    ) as e:
+        submit()
+    assert str(e.value).endswith(
+        "; pipeline 'lowres-training' stays on the server; experiment 'lowres' stays on the server"
+    )
+    assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("request_", ["GET /experiments", "GET /runs/r"])
+def test_a_question_without_an_answer_has_done_nothing(kfp_server, clone, request_):
+    kfp_server.lost.add(request_)
+    kfp_server.state["runs"]["r"] = {"run_id": "r"}
+    with pytest.raises(ValueError, match=r"look up .*: cannot reach http://127.0.0.1:\d+ \(ProtocolError\); check"):
+        submit() if request_ == "GET /experiments" else pipeline_commands.status("r")
+
+
+@pytest.mark.parametrize("status", [500, 200])
+def test_a_page_in_another_encoding_is_told_as_any_other(kfp_server, status):
+    kfp_server.answers["GET /runs/r"] = (status, "<html>Störung</html>".encode("latin-1"), "text/html")
+    with pytest.raises(ValueError, match=r"refuses \(HTTP 500\)$" if status == 500 else "answers with a page"):
+        pipeline_commands.status("r")
+
+
 def test_an_answer_that_names_no_run_is_no_run(kfp_server, clone):
     kfp_server.answers["POST /runs"] = (200, b"{}", "application/json")
     with pytest.raises(ValueError, match="start a run: the server's answer names no id"):
