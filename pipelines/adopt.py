@@ -3,6 +3,7 @@
 Params and code of the run must be those of the clone: dvc.lock will say that the outputs came from them.
 """
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Mapping
@@ -77,7 +78,10 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool, da
     for place in places:
         _put(fetched / place, Path(place))
     _commit(record["data_md5"])
-    shutil.rmtree(fetched)
+    done = fetched.with_name(f"{fetched.name}-done")  # half removed, nobody takes it for what was fetched
+    _remove(done)
+    fetched.replace(done)
+    shutil.rmtree(done)
     return {"outputs": len(PLACES), "bytes": report["bytes"]}
 
 
@@ -190,11 +194,24 @@ def _put(source: Path, target: Path) -> None:
     new, old = (target.with_name(f".{target.name}-{word}") for word in ("adopted", "replaced"))
     for left in (new, old):
         _remove(left)
-    shutil.move(source, new)  # .lowres/ may be on another disk than outputs/
+    _move(source, new)
     if target.exists() or target.is_symlink():
         target.replace(old)
     new.replace(target)
     _remove(old)
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # .lowres/ is on another disk than outputs/. The source stays whole: a process killed here begins with it again.
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
 
 
 def _remove(path: Path) -> None:

@@ -302,6 +302,35 @@ def test_what_is_fetched_may_lie_on_another_disk(published, tmp_path, trained):
             assert repo.status() == {}
 
 
+def test_data_that_were_half_removed_by_a_kill_are_fetched_again(trained, bucket, tmp_path, monkeypatch):
+    disk = Path("/dev/shm")
+    if not disk.is_dir() or disk.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("/dev/shm is no disk of its own here")
+    monkeypatch.chdir(trained)
+    with Repo() as repo:
+        md5 = repo.stage.load_one(name="prepare").outs[0].hash_info.value
+    publish_run(trained, bucket, "by-md5", monkeypatch, data_md5=md5)
+    here = fresh_clone(trained, tmp_path / "here", monkeypatch)
+    remove = shutil.rmtree
+
+    def killed(path, *arguments, **named):
+        data = [file for file in Path(path).rglob("*") if file.is_file() and "/outputs/data/" in file.as_posix()]
+        if ".lowres" in Path(path).parts and data:
+            data[0].unlink()
+            raise KeyboardInterrupt
+        remove(path, *arguments, **named)
+
+    with tempfile.TemporaryDirectory(dir=disk) as elsewhere:
+        (here / ".lowres").symlink_to(elsewhere)
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KeyboardInterrupt):
+                adopt("s3://bucket/lowres-runs/by-md5", endpoint_url=bucket)
+        shutil.rmtree(here / "outputs/data", ignore_errors=True)
+        adopt("s3://bucket/lowres-runs/by-md5", endpoint_url=bucket)
+    assert contents(here / "outputs") == contents(trained / "outputs")
+
+
 def test_a_damaged_output_is_refused(published, bucket, tmp_path):
     import boto3
 
