@@ -6,7 +6,8 @@ Params and code of the run must be those of the clone: dvc.lock will say that th
 import errno
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,12 @@ def adopt(address: str, *, remote: str, endpoint_url: str, take_params: bool, da
     places = [place for place in PLACES.values() if place != DATA or not data_here or data_here != record["data_md5"]]
     if record["data_md5"] and DATA in places:
         _fetch_data(store, record["data_md5"], fetched)
-    with open_repo() as repo:
-        _require_idle(repo, places)
+    with open_repo() as repo, _held(repo, places):
         _require_nothing_lost(repo, fetched, places)
-    if take_params:
-        PARAMS.write_text(record["params"])
-    for place in places:
-        _put(fetched / place, Path(place))
+        if take_params:
+            PARAMS.write_text(record["params"])
+        for place in places:
+            _put(fetched / place, Path(place))
     _commit(record["data_md5"])
     done = fetched.with_name(f"{fetched.name}-done")  # half removed, nobody takes it for what was fetched
     _remove(done)
@@ -149,13 +149,23 @@ def _data_here(repo: Any) -> str:
     return str(data.get_hash().value) if data.exists else ""
 
 
-def _require_idle(repo: Any, places: list[str]) -> None:
-    """DVC's own error where it runs a stage that reads or writes one of these places, or is at work on its files."""
+@contextmanager
+def _held(repo: Any, places: list[str]) -> Iterator[None]:
+    """No stage that reads or writes one of these places runs meanwhile; DVC's own error where one does already.
+
+    As a stage does: the repository's lock is only for the list of who uses what, so that others run on and end.
+    """
     from dvc.rwlock import rwlock
 
     paths = [str(Path(repo.root_dir, place)) for place in places]
-    with repo.lock, rwlock(repo.tmp_dir, repo.fs, "lowres pipeline adopt", [], paths, False):
-        pass
+    held = rwlock(repo.tmp_dir, repo.fs, "lowres pipeline adopt", [], paths, False)
+    with repo.lock:
+        held.__enter__()
+    try:
+        yield
+    finally:
+        with repo.lock:
+            held.__exit__(None, None, None)
 
 
 def _require_nothing_lost(repo: Any, fetched: Path, places: list[str]) -> None:

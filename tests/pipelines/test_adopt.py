@@ -14,7 +14,9 @@ import pytest
 
 pytest.importorskip("kfp", reason="kfp is not installed (pip install -e '.[kubeflow]')")
 pytest.importorskip("dvc", reason="DVC is not installed (pip install -e '.[dvc]')")
+from dvc.lock import LockError
 from dvc.repo import Repo
+from dvc.rwlock import rwlock
 from tests.pipelines.clone import git, make_clone, trim_code
 from tests.pipelines.stand_in_stages import install
 from tests.stages.small import small_params, write_params
@@ -258,6 +260,25 @@ def test_outputs_that_a_stage_is_writing_are_left_alone(published, tmp_path):
         with repo.lock, pytest.raises(ValueError, match="Unable to acquire lock"):
             adopt(published)
     assert unchanged(here)
+
+
+def test_no_stage_begins_on_outputs_that_are_being_replaced(published, tmp_path, monkeypatch):
+    put, refused = adopting._put, []
+
+    def put_while_a_stage_begins(source, target):
+        path = str(tmp_path / "here" / target)
+        with Repo() as repo, repo.lock:  # which is free: other stages go on
+            try:
+                with rwlock(repo.tmp_dir, repo.fs, "dvc repro", [path], [], False):
+                    pass
+            except LockError:
+                refused.append(str(target))
+        put(source, target)
+
+    monkeypatch.setattr(adopting, "_put", put_while_a_stage_begins)
+    adopt(published)
+    assert sorted(refused) == sorted(PLACES.values())
+    assert "adopt" not in (tmp_path / "here/.dvc/tmp/rwlock").read_text()
 
 
 def test_one_that_is_killed_while_it_replaces_an_output_goes_on(published, tmp_path, trained, monkeypatch):
