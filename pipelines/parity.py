@@ -128,14 +128,18 @@ def _wrong_inputs(spec: dict[str, Any]) -> Iterator[str]:
 
 
 def _wrong_order(spec: dict[str, Any]) -> Iterator[str]:
-    """A step waits for those whose outputs it reads and for no other, and runs whatever they say."""
+    """A step waits for those whose outputs it reads and for no other, and runs if and only if they succeeded."""
     for name, task, _ in _steps(spec):
         artifacts = task.get("inputs", {}).get("artifacts", {}).values()
         read = {given["taskOutputArtifact"]["producerTask"] for given in artifacts}
         if read != set(task.get("dependentTasks", [])):
             yield f"{name}: waits for {sorted(task.get('dependentTasks', []))}, and reads of {sorted(read)}"
-        if "condition" in task.get("triggerPolicy", {}):
+    for name, task, _ in _tasks(spec):
+        policy = task.get("triggerPolicy", {})
+        if "condition" in policy:
             yield f"{name}: is run on a condition"
+        if "strategy" in policy:
+            yield f"{name}: is run also where what it waits for has failed"
 
 
 def _wrong_publishing(spec: dict[str, Any]) -> Iterator[str]:

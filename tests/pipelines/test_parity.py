@@ -123,6 +123,16 @@ def test_a_step_that_may_be_left_out_is_seen(spec):
     assert disagreements(spec, DAG) == ["export: is run on a condition"]
 
 
+def test_a_group_of_steps_that_may_be_left_out_is_seen(spec):  # kfp's If has its condition there
+    spec["root"]["dag"]["tasks"]["exit-handler-1"]["triggerPolicy"] = {"condition": "true"}
+    assert disagreements(spec, DAG) == ["exit-handler-1: is run on a condition"]
+
+
+def test_a_step_that_runs_after_a_failure_is_seen(spec):
+    stages_of(spec)["export"]["triggerPolicy"] = {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    assert disagreements(spec, DAG) == ["export: is run also where what it waits for has failed"]
+
+
 def test_an_edge_on_what_only_the_ui_shows_is_seen(spec):
     stages_of(spec)["export"]["inputs"]["artifacts"]["evaluation"]["taskOutputArtifact"]["outputArtifactKey"] = "page"
     lines = disagreements(spec, DAG)
