@@ -283,6 +283,16 @@ def test_what_cannot_be_taken_back_is_named(kfp_server, clone, monkeypatch):
     assert [len(kfp_server.state[kind]) for kind in ("experiments", "pipelines", "versions", "runs")] == [1, 0, 0, 0]
 
 
+def test_what_stays_after_a_key_that_interrupts_is_named_too(kfp_server, clone, monkeypatch):
+    def press(*unused, **named):
+        kfp_server.only_v1 = True  # so that nothing is taken back
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kfp.Client.run_pipeline", press)
+    with pytest.raises(ValueError, match=r"^KeyboardInterrupt; its version '.*' stays on the server; "):
+        submit()
+
+
 def test_a_run_that_may_have_begun_although_its_answer_is_lost_is_told(kfp_server, clone):
     kfp_server.lost.add("POST /runs")
     with pytest.raises(ValueError, match=r"start a run: .* gave no answer \(ProtocolError\), and may have done it all"):
