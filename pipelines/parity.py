@@ -1,5 +1,6 @@
-"""Whether the compiled pipeline and dvc.yaml are the same DAG: stages, what each reads and writes, its parameters."""
+"""Whether the compiled pipeline and dvc.yaml are the same DAG: what stages run, read and write, their parameters."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,9 @@ CHANNEL = "pipelinechannel--"
 
 @dataclass(frozen=True)
 class Node:
-    """A stage by what it reads and writes (paths under outputs/) and the keys of params.yaml that it depends on."""
+    """A stage by its code's name, what it reads and writes (paths under outputs/), and its keys of params.yaml."""
 
+    runs: str
     reads: frozenset[str]
     writes: frozenset[str]
     params: frozenset[str]
@@ -32,6 +34,8 @@ def disagreements(spec: dict[str, Any], dag: dict[str, Any]) -> list[str]:
         if name not in here or name not in there:
             found.append(f"{name}: only in {'the pipeline' if name in here else 'dvc.yaml'}")
             continue
+        if here[name].runs != there[name].runs:
+            found.append(f"{name}: runs {here[name].runs!r} in the pipeline, {there[name].runs!r} in dvc.yaml")
         for what in ("reads", "writes", "params"):
             ours, theirs = getattr(here[name], what), getattr(there[name], what)
             if ours != theirs:
@@ -55,7 +59,9 @@ def pipeline_nodes(spec: dict[str, Any]) -> dict[str, Node]:
         params = component.get("inputDefinitions", {}).get("parameters", {})
         stage = _stage(name)
         decides = {"data"} if name == FETCH and "data_md5" in params else set(params) - ONLY_HERE
+        container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
         nodes[stage] = Node(
+            runs=_runs(name, container["command"][-1]),
             reads=frozenset(_place(source["producerTask"], source["outputArtifactKey"]) for source in sources),
             writes=frozenset(PLACES[stage, key] for key in written if (stage, key) in PLACES),
             params=frozenset(param.replace("data_input", "data.input") for param in decides),
@@ -71,6 +77,7 @@ def dvc_nodes(dag: dict[str, Any]) -> dict[str, Node]:
 
     return {
         name: Node(
+            runs=stage.get("cmd", "").removeprefix("lowres "),
             reads=frozenset(path for path in paths(stage.get("deps", [])) if not path.startswith("src/")),
             writes=paths([*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]),
             params=paths(stage.get("params", [])),
@@ -96,6 +103,13 @@ def _steps(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str
 def _reads_how_it_ended(component: dict[str, Any]) -> bool:
     params = component.get("inputDefinitions", {}).get("parameters", {}).values()
     return any(param["parameterType"] == "TASK_FINAL_STATUS" for param in params)
+
+
+def _runs(step: str, program: str) -> str:
+    """The stage that a component's program imports; fetch imports none and stands for prepare."""
+    if step == FETCH:
+        return _stage(step) if "from lowres.steps.fetch import fetch_data" in program else ""
+    return ", ".join(re.findall(r"^ +from lowres\.stages import (\w+) as stage$", program, re.MULTILINE))
 
 
 def _stage(step: str) -> str:

@@ -56,6 +56,23 @@ def test_teacher_and_downsampler_wait_for_the_data_alone(spec):
         assert stages_of(spec)[name]["dependentTasks"] == ["prepare"]
 
 
+def test_a_component_with_the_code_of_another_stage_is_seen(spec):
+    program = spec["deploymentSpec"]["executors"]["exec-baseline"]["container"]["command"]
+    program[-1] = program[-1].replace("from lowres.stages import baseline", "from lowres.stages import distill")
+    assert disagreements(spec, DAG) == ["baseline: runs 'distill' in the pipeline, 'baseline' in dvc.yaml"]
+
+
+def test_a_fetch_that_fetches_nothing_is_seen(with_bucket):
+    program = with_bucket["deploymentSpec"]["executors"]["exec-fetch"]["container"]["command"]
+    program[-1] = program[-1].replace("lowres.steps.fetch", "lowres.steps.publish")
+    assert disagreements(with_bucket, DAG) == ["prepare: runs '' in the pipeline, 'prepare' in dvc.yaml"]
+
+
+def test_a_stage_of_dvc_with_the_command_of_another_is_seen(spec, dag):
+    dag["stages"]["distill"]["cmd"] = "lowres baseline"
+    assert disagreements(spec, dag) == ["distill: runs 'distill' in the pipeline, 'baseline' in dvc.yaml"]
+
+
 def test_a_stage_that_only_dvc_has_is_seen(spec, dag):
     dag["stages"]["publish"] = {"deps": ["outputs/export"], "outs": ["outputs/published"]}
     assert disagreements(spec, dag) == ["publish: only in dvc.yaml"]
