@@ -166,7 +166,7 @@ def test_the_commands_of_the_readme_run(finished):
     for name in ("street.jpg", "photos/one.jpg"):
         cv2.imwrite(str(finished / name), cv2.imread(str(image)))
     for command in commands:
-        lowres_process(finished, *command[1:])
+        lowres(finished, *command[1:])
     program = section.split("```python\n")[1].split("```")[0]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", program], cwd=finished, env=environment, check=True, timeout=120)
