@@ -55,7 +55,7 @@ def placement_values(
         "image": image,
         "gpus": gpus,
         "gpu_type": gpu_type,
-        "node_selector": _labels("--node-selector", node_selector or []),
+        "node_selector": _labels(node_selector or []),
         "tolerations": [{"key": key, "operator": "Exists"} for key in tolerate or []],
         "cpu_request": cpu_request,
         "cpu_limit": cpu_limit,
@@ -72,11 +72,10 @@ def placement_values(
     }
 
 
-def _labels(option: str, texts: list[str]) -> dict[str, str]:
-    pairs = [_pair(option, text, "=") for text in texts]
-    labels = dict(pairs)
-    if len(labels) < len(pairs):
-        raise ValueError(f"{option}: {', '.join(texts)}; a node has one value for a label")
+def _labels(texts: list[str]) -> dict[str, str]:
+    labels = dict(_pair("--node-selector", text, "=") for text in texts)
+    if len(labels) < len(texts):
+        raise ValueError(f"--node-selector: {', '.join(texts)}; a node has one value for a label")
     return labels
 
 
